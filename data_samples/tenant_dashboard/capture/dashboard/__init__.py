@@ -1,0 +1,1 @@
+"""A small multi-tenant dashboard: FastAPI, Strawberry GraphQL, SQLAlchemy, psycopg."""

@@ -1,0 +1,336 @@
+"""What can be wrong with a start, as a table of checks; each gives findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from diagkit.analyses.policies import NAT, round_percent
+from diagkit.analyses.start_zones import (
+    check_hours,
+    check_zone,
+    commonest,
+    find_shifts,
+    say_hours,
+)
+from diagkit.frames.findings import Finding, build_findings
+from diagkit.frames.progress import PROJECT_STATUSES, TASK_STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from diagkit.analyses.policies import ProgressPolicy, Shown
+    from diagkit.analyses.starts import Starts
+
+__all__ = ["CHECKS", "StartFacts", "check_starts"]
+
+NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class StartFacts:
+    """What the checks look at; the frames' rows are in the order of PROJECTS."""
+
+    projects: pd.DataFrame
+    tasks: pd.DataFrame
+    table: pd.DataFrame
+    starts: Starts
+    shown: Mapping[str, Shown]
+    policies: tuple[ProgressPolicy, ...]
+    limit: pd.Timestamp | None
+    limit_from_data: bool
+    latest: pd.Timestamp | None
+
+    @cached_property
+    def started(self) -> pd.Series:
+        """Return the recorded starts."""
+        return self.table["started_at"]
+
+    @cached_property
+    def late(self) -> pd.Series:
+        """Tell which starts are later than every task of their project."""
+        bursts = self.starts.bursts
+        end = bursts.last(len(self.table), bursts.end)
+        late = (end != NAT) & (self.starts.recorded != NAT)
+        return pd.Series(late & (self.starts.recorded > end))
+
+    @cached_property
+    def future(self) -> pd.Series:
+        """Tell which starts are in the future."""
+        if self.limit is None:
+            return pd.Series(False, index=self.table.index)
+        return self.started > self.limit
+
+    @cached_property
+    def lag(self) -> pd.Series:
+        """Return how long after the start the last burst of tasks begins."""
+        bursts = self.starts.bursts
+        first = bursts.last(len(self.table), bursts.created)
+        known = (first != NAT) & (self.starts.recorded != NAT)
+        us = np.where(known, first - np.where(known, self.starts.recorded, 0), NAT)
+        return pd.Series(us.astype("timedelta64[us]"))
+
+    def name(self, chosen: pd.Series) -> str:
+        """Name the first few projects that are chosen, and how many more there are."""
+        ids = self.table.loc[chosen.to_numpy(), "project_id"]
+        return name_some([str(i) for i in ids])
+
+
+def check_starts(facts: StartFacts) -> pd.DataFrame:
+    """Run every check of `CHECKS`.
+
+    Parameters
+    ----------
+    facts
+        What they look at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        FINDINGS, the most severe first.
+    """
+    return build_findings(found for check in CHECKS for found in check(facts))
+
+
+def name_some(names: list[str]) -> str:
+    """List the first few names, and say how many more there are.
+
+    Examples
+    --------
+    >>> name_some(["a", "b", "c", "d", "e", "f", "g"])
+    'a, b, c, d, e and 2 more'
+    """
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    # An id is data: one of a thousand characters must not bury the others.
+    return ", ".join(name[:60] for name in names[:NAMED]) + more
+
+
+def _illegal(facts: StartFacts) -> Iterator[Finding]:
+    table = facts.table
+    bad = table["null"] & ~table["legal"].fillna(True).astype(bool)
+    if not bad.any():
+        return
+    status = table.loc[bad, "execution_status"].astype("object").fillna("no status")
+    kinds = [f"{n} {name}" for name, n in sorted(status.value_counts().items())]
+    first = facts.started.min()
+    created = facts.projects["created_at"].reset_index(drop=True)
+    old = int((bad & (created < first)).sum())
+    age = f"; {old} of them set up before the first recorded start" if old else ""
+    yield Finding(
+        "null_started_at",
+        "illegal",
+        "data",
+        "high",
+        f"{_many(bad, 'project')} that ran {_verb(bad, 'has', 'have')} no "
+        f"execution_started_at ({', '.join(kinds)}){_effect(facts, bad)}",
+        f"{facts.name(bad)}{age}",
+        "backfill from the evidence in the audit's inferred_start, then forbid NULL "
+        "for every state but one that has not started",
+    )
+
+
+def _legal(facts: StartFacts) -> Iterator[Finding]:
+    legal = facts.table["legal"].fillna(False).astype(bool)
+    if legal.any():
+        yield Finding(
+            "null_started_at",
+            "legal",
+            "data",
+            "info",
+            f"{_many(legal, 'project')} without execution_started_at "
+            f"{_verb(legal, 'has', 'have')} not started: that is right",
+            facts.name(legal),
+            "nothing to do; a backfill leaves them alone",
+        )
+
+
+def _in_future(facts: StartFacts) -> Iterator[Finding]:
+    if facts.future.any():
+        than = "every other time in the data" if facts.limit_from_data else "now"
+        moment = facts.latest if facts.limit_from_data else facts.limit
+        yield Finding(
+            "started_in_future",
+            "execution_started_at",
+            "data",
+            "high",
+            f"{_many(facts.future, 'project')} with a start later than {than} "
+            f"({moment:%Y-%m-%d %H:%M:%S}Z): a rule that counts the current run "
+            "shows 0 %",
+            facts.name(facts.future),
+            "correct the start; find what writes a planned time into it",
+        )
+
+
+def _after_tasks(facts: StartFacts) -> Iterator[Finding]:
+    late = facts.late & ~facts.future
+    if not late.any():
+        return
+    hint = ""
+    steps = find_shifts(facts.lag)[late.to_numpy()].dropna()
+    if len(steps):
+        offset, count = commonest(steps)
+        hint = f"; {count} of them {say_hours(offset)}, as a local time would be"
+    yield Finding(
+        "started_after_tasks",
+        "execution_started_at",
+        "data",
+        "medium",
+        f"{_many(late, 'project')} with a start later than every task: a rule that "
+        "counts the current run shows 0 %",
+        f"{facts.name(late)}{hint}",
+        "look whether the run made no tasks, a restart was cut short, or the start "
+        "was written in another zone",
+    )
+
+
+def _before_project(facts: StartFacts) -> Iterator[Finding]:
+    created = facts.projects["created_at"].reset_index(drop=True)
+    early = facts.started < created
+    if early.any():
+        yield Finding(
+            "started_before_project",
+            "execution_started_at",
+            "data",
+            "medium",
+            f"{_many(early, 'project')} with a start before the project was set up",
+            facts.name(early),
+            "look whether the start was copied from elsewhere or written in another "
+            "zone",
+        )
+
+
+def _completed_first(facts: StartFacts) -> Iterator[Finding]:
+    done = facts.projects["execution_completed_at"].reset_index(drop=True)
+    wrong = done < facts.started
+    if wrong.any():
+        yield Finding(
+            "completed_before_started",
+            "execution_completed_at",
+            "data",
+            "medium",
+            f"{_many(wrong, 'project')} with an end before the start",
+            facts.name(wrong),
+            "look whether a restart set the start and kept the old end",
+        )
+
+
+def _orphans(facts: StartFacts) -> Iterator[Finding]:
+    owner = facts.tasks["project_id"]
+    orphan = ~owner.isin(facts.projects["project_id"])
+    if orphan.any():
+        ids = sorted(owner[orphan].dropna().astype(str).unique())
+        yield Finding(
+            "orphan_tasks",
+            "tasks",
+            "data",
+            "low",
+            f"{_many(orphan, 'task')} of no project that is there: no percentage "
+            "counts them",
+            name_some(ids) or "they have no project_id",
+            "add the foreign key that is missing, or delete them with their project",
+        )
+
+
+def _rounding(facts: StartFacts) -> Iterator[Finding]:
+    rounded = [rule for rule in facts.policies if rule.rounding]
+    chosen = pd.Series(False, index=facts.table.index)
+    rules = []
+    for rule in rounded:
+        percent = facts.table[f"percent_{rule.name}"].to_numpy()
+        other = "half_up" if rule.rounding == "half_even" else "half_even"
+        differs = round_percent(facts.shown[rule.name].raw, other) != percent
+        differs &= ~np.isnan(percent)
+        if differs.any():
+            chosen |= differs
+            rules.append(rule.name)
+    if chosen.any():
+        yield Finding(
+            "rounding_differs",
+            "half",
+            "code",
+            "low",
+            f"{_many(chosen, 'project')} with a percentage on a half: Python rounds it "
+            "to even, JavaScript up, so two displays of one number differ by 1",
+            f"{facts.name(chosen)}; under {name_some(rules)}",
+            "round in one place only, and send the page the rounded number",
+        )
+
+
+def _statuses(facts: StartFacts) -> Iterator[Finding]:
+    for subject, values, known in (
+        ("projects", facts.projects["execution_status"], PROJECT_STATUSES),
+        ("tasks", facts.tasks["status"], TASK_STATUSES),
+    ):
+        text = values.astype("object").dropna()
+        odd = text[~text.isin(known)]
+        if len(odd):
+            yield Finding(
+                "unknown_status",
+                subject,
+                "data",
+                "low",
+                f"{len(odd)} of the {subject} with a status that no rule knows",
+                name_some([repr(s) for s in sorted(odd.astype(str).unique())]),
+                "map it with ProgressSchema(statuses={…}) to one of "
+                f"{', '.join(known)}",
+            )
+
+
+def _undated(facts: StartFacts) -> Iterator[Finding]:
+    undated = facts.tasks["created_at"].isna()
+    if undated.any():
+        yield Finding(
+            "undated_tasks",
+            "tasks",
+            "data",
+            "low",
+            f"{_many(undated, 'task')} without created_at: no run that has a start "
+            "counts them",
+            name_some([str(i) for i in facts.tasks.loc[undated, "task_id"]]),
+            "make created_at NOT NULL, and backfill it from started_at",
+        )
+
+
+CHECKS: tuple[Callable[[StartFacts], Iterator[Finding]], ...] = (
+    _illegal,
+    check_zone,
+    check_hours,
+    _in_future,
+    _after_tasks,
+    _before_project,
+    _completed_first,
+    _rounding,
+    _orphans,
+    _undated,
+    _statuses,
+    _legal,
+)
+
+
+def _effect(facts: StartFacts, bad: pd.Series) -> str:
+    """Say what the newest rule that was in use shows for projects with NULL."""
+    used = [rule for rule in facts.policies if rule.since] or list(facts.policies)
+    if not used:
+        return ""
+    name = max(used, key=lambda rule: rule.since).name
+    shown = facts.table.loc[bad, f"percent_{name}"].mean()
+    truth = facts.table.loc[bad, "percent_inferred"].mean()
+    if pd.isna(shown) or pd.isna(truth):
+        return ""
+    return (
+        f"; {name} shows {shown:.1f} % for them in the mean, the evidence says "
+        f"{truth:.1f} %"
+    )
+
+
+def _many(chosen: pd.Series, noun: str) -> str:
+    count = int(chosen.sum())
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _verb(chosen: pd.Series, one: str, many: str) -> str:
+    return one if int(chosen.sum()) == 1 else many

@@ -1,0 +1,317 @@
+"""Leaks over time, and the pool below them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.dates as mdates
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from pandas.tseries.frequencies import to_offset
+
+from diagkit.analyses.leaks import KINDS
+from diagkit.charts.text import plain
+from diagkit.errors import ContractError
+from diagkit.frames.incidents import MARKS
+from diagkit.frames.pool import POOL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a kind is drawn: told apart without colour by its hatch."""
+
+    label: str
+    color: str
+    hatch: str
+
+
+# Okabe and Ito's colours, that the colour-blind tell apart.
+STYLES = dict(
+    zip(
+        KINDS,
+        (
+            Style("connection leaked", "#D55E00", ""),
+            Style("poisoned transaction", "#CC79A7", "//"),
+            Style("no connection to be had", "#0072B2", "\\\\"),
+            Style("connection dropped", "#56B4E9", ".."),
+            Style("unfinished transaction", "#009E73", "xx"),
+            Style("context not closed", "#F0E442", "--"),
+            Style("misuse of the driver", "#999999", "++"),
+        ),
+        strict=True,
+    )
+)
+OTHER = Style("other", "#DDDDDD", "oo")
+GAP: dict[str, Any] = {
+    "facecolor": "#EEEEEE",
+    "edgecolor": "#BBBBBB",
+    "hatch": "///",
+    "linewidth": 0,
+}
+# Samples further apart than this many of the usual steps are a gap, not a line.
+GAP_STEPS = 3
+
+
+def plot_leaks(
+    line: pd.DataFrame,
+    ax: Axes | None = None,
+    pool: pd.DataFrame | None = None,
+    marks: pd.DataFrame | None = None,
+) -> Axes:
+    """Draw events over time, stacked by kind, and the leaks added up.
+
+    Parameters
+    ----------
+    line
+        What `count_leaks` returns.
+    ax
+        Where to draw; by default a new figure.
+    pool
+        POOL: the pools' use is drawn in a second panel below. Only for a new figure.
+    marks
+        MARKS: deploys, migrations, restarts; a numbered line each.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The upper panel. Bins without any record in the log are hatched: gaps, not
+        zeros.
+
+    Raises
+    ------
+    ContractError
+        If `line` has no bins of time, or `pool` comes with an `ax`.
+
+    Examples
+    --------
+    >>> from diagkit.analyses.leaks import count_leaks
+    >>> from diagkit.frames.leaks import LEAKS
+    >>> plot_leaks(count_leaks(LEAKS.empty())).get_xlabel()
+    'time (UTC)'
+    """
+    if not isinstance(line.index, pd.DatetimeIndex):
+        msg = "plot_leaks draws what count_leaks returns: an index of times is missing"
+        raise ContractError(msg)
+    if ax is not None and pool is not None:
+        msg = "plot_leaks: a pool panel needs a new figure; pass either ax or pool"
+        raise ContractError(msg)
+    below = None
+    if ax is None:
+        ax, below = _make_axes(with_pool=pool is not None and len(pool) > 0)
+    edges = _edges(line)
+    _draw_kinds(ax, line, edges)
+    _draw_gaps(ax, line, edges)
+    _draw_total(ax, line, edges)
+    numbered = [] if marks is None else _draw_marks(ax, MARKS.check(marks))
+    _dress(ax, line, numbered)
+    if below is not None and pool is not None:
+        _draw_pool(below, POOL.check(pool))
+        ax.set_xlabel("")
+    return ax
+
+
+def _make_axes(*, with_pool: bool) -> tuple[Axes, Axes | None]:
+    if not with_pool:
+        _, ax = plt.subplots(figsize=(9.5, 4.2), layout="constrained")
+        return ax, None
+    _, (ax, below) = plt.subplots(
+        2,
+        1,
+        figsize=(9.5, 5.8),
+        layout="constrained",
+        sharex=True,
+        height_ratios=(5, 2),
+    )
+    return ax, below
+
+
+def _edges(line: pd.DataFrame) -> np.ndarray[Any, Any]:
+    starts = pd.DatetimeIndex(line.index)
+    step = pd.Timedelta(to_offset(line.attrs.get("every", "1min")).nanos, unit="ns")
+    if len(starts) > 1:
+        step = starts[1] - starts[0]
+    return _to_numbers(pd.DatetimeIndex([*starts, *(starts[-1:] + step)], tz="UTC"))
+
+
+def _to_numbers(times: pd.DatetimeIndex) -> np.ndarray[Any, Any]:
+    """Turn times into matplotlib's days, in UTC."""
+    plain_times = times.tz_convert(None).to_numpy()
+    return np.asarray(mdates.date2num(plain_times))  # type: ignore[no-untyped-call]
+
+
+def _draw_kinds(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> None:
+    base = np.zeros(len(line))
+    for kind in line.columns:
+        values = line[kind].astype("Float64").fillna(0).to_numpy(dtype=float)
+        if not values.any():
+            continue
+        style = STYLES.get(str(kind), OTHER)
+        # Steps, not a patch a bar: a thousand bins stay quick.
+        ax.stairs(
+            base + values,
+            edges,
+            baseline=base,
+            fill=True,
+            label=f"{style.label} ({int(values.sum())})",
+            facecolor=style.color,
+            hatch=style.hatch,
+            edgecolor="white" if not style.hatch else "#333333",
+            linewidth=0.4,
+        )
+        base = base + values
+
+
+def _draw_gaps(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> None:
+    silent = line.isna().any(axis=1).to_numpy()
+    label: str | None = "no log records"
+    for at in np.flatnonzero(silent):
+        ax.axvspan(edges[at], edges[at + 1], label=label, zorder=0, **GAP)
+        label = None
+
+
+def _draw_total(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> None:
+    if "leak" not in line or not line["leak"].fillna(0).any():
+        return
+    total = line["leak"].fillna(0).cumsum().to_numpy(dtype=float)
+    right = ax.twinx()
+    right.stairs(
+        total,
+        edges,
+        baseline=None,
+        color="black",
+        linestyle="--",
+        linewidth=1.4,
+        label="leaked so far (right)",
+    )
+    right.set_ylabel("connections leaked so far")
+    right.set_ylim(bottom=0)
+    right.yaxis.set_major_locator(MaxNLocator(integer=True))
+    right.spines["top"].set_visible(False)
+
+
+def _draw_marks(ax: Axes, marks: pd.DataFrame) -> list[str]:
+    times = _to_numbers(pd.DatetimeIndex(marks["timestamp"]))
+    for number, at in enumerate(times, start=1):
+        ax.axvline(at, color="#444444", linewidth=0.9, linestyle=":")
+        ax.annotate(
+            str(number),
+            (at, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 1),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=7,
+            bbox={"boxstyle": "circle,pad=0.2", "fc": "white", "ec": "#444444"},
+        )
+    return [f"{n}: {plain(text, 40)}" for n, text in enumerate(marks["label"], start=1)]
+
+
+def _dress(ax: Axes, line: pd.DataFrame, numbered: list[str]) -> None:
+    every = line.attrs.get("every", "bin")
+    ax.set_ylabel(f"events per {every}")
+    ax.set_xlabel("time (UTC)")
+    ax.set_title(_conclusion(line), loc="left", fontsize=11, pad=16)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_ylim(bottom=0)
+    ax.spines["top"].set_visible(False)
+    if len(line):
+        _dress_time(ax)
+    handles, labels = ax.get_legend_handles_labels()
+    for other in ax.figure.axes:
+        if other is not ax and other.bbox.bounds == ax.bbox.bounds:
+            more = other.get_legend_handles_labels()
+            handles, labels = handles + more[0], labels + more[1]
+    handles += [Line2D([], [], linestyle="") for _ in numbered]
+    labels += numbered
+    if handles:
+        ax.legend(
+            handles,
+            labels,
+            fontsize=8,
+            frameon=False,
+            loc="upper left",
+            bbox_to_anchor=(1.08, 1.0),
+        )
+
+
+def _dress_time(ax: Axes) -> None:
+    locator = mdates.AutoDateLocator()  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(
+        mdates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    )
+
+
+def _conclusion(line: pd.DataFrame) -> str:
+    if "leak" not in line or not line["leak"].fillna(0).any():
+        events = int(line.fillna(0).to_numpy().sum()) if len(line) else 0
+        return f"No leaked connection in the log ({events} other events)"
+    leaks = line["leak"].fillna(0)
+    at = leaks.idxmax()
+    undated = line.attrs.get("undated", 0)
+    return (
+        f"{int(leaks.sum())} connections leaked; most ({int(leaks.max())}) from "
+        f"{at:%H:%M} UTC" + (f"; {undated} events have no time" if undated else "")
+    )
+
+
+def _draw_pool(ax: Axes, pool: pd.DataFrame) -> None:
+    styles = ("-", "--", "-.", ":")
+    for number, (name, samples) in enumerate(pool.groupby("pool", sort=True)):
+        clean = _break_gaps(samples.sort_values("timestamp"))
+        out = clean["checked_out"].astype("Float64")
+        ax.step(
+            _to_numbers(pd.DatetimeIndex(clean["timestamp"])),
+            out.to_numpy(dtype=float, na_value=np.nan),
+            where="post",
+            linewidth=1.2,
+            linestyle=styles[number % len(styles)],
+            label=f"{plain(name, 24)}: checked out",
+        )
+        _draw_capacity(ax, str(name), samples)
+    ax.set_ylabel("connections")
+    ax.set_xlabel("time (UTC)")
+    ax.set_ylim(bottom=0)
+    ax.margins(y=0.25)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    _dress_time(ax)
+    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.08, 1.0))
+
+
+def _draw_capacity(ax: Axes, name: str, samples: pd.DataFrame) -> None:
+    capacity = (samples["size"] + samples["max_overflow"]).dropna()
+    if capacity.empty:
+        return
+    most = float(capacity.max())
+    ax.axhline(most, color="#888888", linewidth=0.8, linestyle=":")
+    ax.annotate(
+        f"{plain(name, 24)}: {most:.0f} at most",
+        (1.0, most),
+        xycoords=("axes fraction", "data"),
+        fontsize=7,
+        ha="right",
+        va="bottom",
+    )
+
+
+def _break_gaps(samples: pd.DataFrame) -> pd.DataFrame:
+    """Put an empty sample where samples are missing, so that no line bridges it."""
+    before = samples["timestamp"].shift()
+    step = samples["timestamp"] - before
+    usual = step.median()
+    after = before[step > GAP_STEPS * usual]
+    if after.empty:
+        return samples
+    empty = pd.DataFrame({"timestamp": after + usual})
+    joined = pd.concat([samples, empty], ignore_index=True)
+    return joined.sort_values("timestamp", kind="stable", ignore_index=True)

@@ -1,0 +1,42 @@
+"""Text from data, made harmless for a chart's labels."""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["plain"]
+
+# Cc control, Cf format (bidi marks), Cs lone surrogates, Zl/Zp line separators.
+DROPPED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def plain(text: object, limit: int = 60) -> str:
+    r"""Make text from data safe to stand in a label.
+
+    Parameters
+    ----------
+    text
+        Anything; it is turned into a string first.
+    limit
+        How many characters to keep before the rest becomes ``…``.
+
+    Returns
+    -------
+    str
+        One line: control characters are gone (line ends and tabs are blanks), it is at
+        most `limit` characters of the text, and every ``$`` is escaped, because
+        matplotlib reads what stands between two of them as a formula and raises on odd
+        input.
+
+    Examples
+    --------
+    >>> print(plain("cost $5 and\n$x"))
+    cost \$5 and \$x
+    >>> plain("a" * 100, limit=4)
+    'aaa…'
+    """
+    line = " ".join(str(text).split())
+    kept = "".join(c for c in line if unicodedata.category(c) not in DROPPED)
+    if len(kept) > limit:
+        kept = kept[: max(limit - 1, 0)] + "…"
+    return kept.replace("$", r"\$")

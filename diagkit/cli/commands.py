@@ -1,0 +1,85 @@
+"""The table of commands, and the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+from typing import TextIO
+
+import typer
+
+from diagkit.errors import DiagkitError, DiagkitWarning
+
+# A command is a module of this room with a function of the same name.
+COMMANDS = ("demo", "leaks", "audit", "report", "notebooks")
+
+
+def build_app() -> typer.Typer:
+    """Put the commands together.
+
+    Returns
+    -------
+    typer.Typer
+        The application.
+    """
+    app = typer.Typer(
+        name="diagkit",
+        help="Diagnose incidents: connection leaks, NULL timestamps, percentages.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name in COMMANDS:
+        app.command(name)(getattr(import_module(f"diagkit.cli.{name}"), name))
+    return app
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line and return its exit code; see `diagkit.cli.main`.
+
+    Parameters
+    ----------
+    argv
+        The arguments after the program's name.
+
+    Returns
+    -------
+    int
+        0, 1 or 2.
+    """
+    from diagkit.cli.output import printable
+    from diagkit.redaction.text import redact_text
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DiagkitWarning)
+            warnings.showwarning = _tell
+            build_app()(args=argv, prog_name="diagkit", standalone_mode=True)
+    except DiagkitError as error:
+        line = printable(redact_text(" ".join(str(error).split())).text)
+        sys.stderr.write(f"diagkit: {line}\n")
+        return 2
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has what it wanted.
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _tell(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Tell a person what was read only in part; other warnings are not for them."""
+    from diagkit.cli.output import printable
+
+    if issubclass(category, DiagkitWarning):
+        sys.stderr.write(f"diagkit: {printable(str(message))}\n")

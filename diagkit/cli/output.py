@@ -1,0 +1,187 @@
+"""What a command prints: a table for people, JSON for programs, one exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from diagkit.frames.findings import severity_rank
+from diagkit.redaction.text import redact_frame, redact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+# Log text is hostile: a terminal must never act on an escape or a bidi control in it.
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON for programs, not a table.")
+]
+FailOnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-on",
+        metavar="SEVERITY",
+        help="Exit with 1 if a finding is at least this severe: "
+        "info, low, medium, high, critical.",
+    ),
+]
+ZoneOption = Annotated[
+    str | None,
+    typer.Option("--tz", help="Zone of times that are written without one. [UTC]"),
+]
+
+
+@dataclass
+class Section:
+    """One table of a command's output.
+
+    Attributes
+    ----------
+    title
+        Its heading, and in JSON (lower case, ``_`` for blanks) its key.
+    frame
+        The rows.
+    columns
+        The columns that the table for people shows, in order; JSON has all of them.
+    limit
+        How many rows the table shows. What is left out is counted in a line below.
+    """
+
+    title: str
+    frame: pd.DataFrame
+    columns: Sequence[str]
+    limit: int = 40
+
+
+def show(
+    sections: Sequence[Section],
+    *,
+    as_json: bool,
+    notes: Sequence[str] = (),
+    extra: Mapping[str, object] | None = None,
+) -> None:
+    """Print a command's result, redacted, as tables or as one JSON object.
+
+    Parameters
+    ----------
+    sections
+        The tables.
+    as_json
+        Print one JSON object instead: a key a section, a list of records each.
+    notes
+        Lines under the tables; in JSON the list ``notes``.
+    extra
+        Further keys of the JSON object.
+    """
+    if as_json:
+        body: dict[str, object] = dict(extra or {})
+        for part in sections:
+            body[part.title.lower().replace(" ", "_")] = records(part.frame)
+        body["notes"] = [redact_text(note).text for note in notes]
+        sys.stdout.write(json.dumps(body, indent=1, ensure_ascii=False) + "\n")
+        return
+    console = Console(highlight=False, emoji=False)
+    for part in sections:
+        _print_table(console, part)
+    for note in notes:
+        console.print(Text(printable(redact_text(note).text)), soft_wrap=True)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Turn a frame into redacted JSON records; times are ISO 8601, missing is null.
+
+    Parameters
+    ----------
+    frame
+        Any frame.
+
+    Returns
+    -------
+    list of dict
+        One a row.
+    """
+    clean = redact_frame(frame).frame
+    text = clean.to_json(orient="records", date_format="iso", date_unit="us")
+    done: list[dict[str, object]] = json.loads(text or "[]")
+    return done
+
+
+def printable(text: str) -> str:
+    r"""Make text harmless for a terminal: escapes and controls are spelled out.
+
+    Parameters
+    ----------
+    text
+        Anything.
+
+    Returns
+    -------
+    str
+        The same with every control character but tab and newline as ``\xNN``.
+
+    Examples
+    --------
+    >>> printable("\x1b[31mred")
+    '\\x1b[31mred'
+    """
+    return CONTROL.sub(lambda m: m[0].encode("unicode_escape").decode(), text)
+
+
+def exit_code(findings: pd.DataFrame, fail_on: str | None) -> int:
+    """Return 1 where a finding is at least as severe as asked, else 0.
+
+    Parameters
+    ----------
+    findings
+        FINDINGS.
+    fail_on
+        A severity, or None for never.
+
+    Returns
+    -------
+    int
+        0 or 1.
+    """
+    if fail_on is None:
+        return 0
+    least = severity_rank(fail_on)
+    return int(any(severity_rank(str(s)) >= least for s in findings["severity"]))
+
+
+def _print_table(console: Console, part: Section) -> None:
+    table = Table(title=printable(part.title), title_justify="left", show_lines=False)
+    clean = redact_frame(part.frame[list(part.columns)].head(part.limit)).frame
+    for name in part.columns:
+        numeric = clean[name].dtype.kind in "iuf"
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in clean.itertuples(index=False):
+        table.add_row(*(Text(printable(_cell(value))) for value in row))
+    console.print(table)
+    left = len(part.frame) - part.limit
+    if left > 0:
+        console.print(f"… and {left} more rows (all of them with --json)")
+
+
+def _cell(value: object) -> str:
+    import pandas as pd
+
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return "–"
+    if isinstance(value, pd.Timestamp):
+        return value.strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return str(value)

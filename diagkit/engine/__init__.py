@@ -1,0 +1,3 @@
+"""How work over many files is spread."""
+
+from __future__ import annotations

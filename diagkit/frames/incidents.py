@@ -1,0 +1,106 @@
+"""An incident: what a folder holds, read when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from diagkit.frames.contract import UTC_TIME, Column, Contract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from diagkit.frames.progress import Progress
+
+CONTENTS = Contract(
+    "CONTENTS",
+    (
+        Column("file", "str", False, "", "relative to the incident's folder"),
+        Column("kind", "str", False, "", "logs, pool, activity, progress ..."),
+        Column("used", "bool", False, "", "whether a reader takes it"),
+        Column("note", "str", False, "", "why not, or what to know of it"),
+        Column("bytes", "int64", False, "bytes", "its size"),
+    ),
+)
+
+MARKS = Contract(
+    "MARKS",
+    (
+        Column("timestamp", UTC_TIME, False, "", "when it happened"),
+        Column("label", "str", False, "", "a deploy, a migration, a restart ..."),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Readers:
+    """How an incident's parts are read: filled in by the room that may read.
+
+    Attributes
+    ----------
+    logs, pool, activity, progress, hashes
+        Each reads one part of the incident from the world.
+    """
+
+    logs: Callable[[], pd.DataFrame]
+    pool: Callable[[], pd.DataFrame]
+    activity: Callable[[], pd.DataFrame]
+    progress: Callable[[], Progress | None]
+    hashes: Callable[[], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Incident:
+    """What a folder with an incident holds. Its parts are read when first used.
+
+    Attributes
+    ----------
+    name
+        The folder's name.
+    title
+        What people call the incident.
+    zone
+        Zone of times that were written without one.
+    display_zone
+        Zone in which people want to read times, besides UTC.
+    contents
+        CONTENTS: every file, what it is, and whether it is used.
+    marks
+        MARKS: what happened, and when.
+    """
+
+    name: str
+    title: str
+    zone: str
+    display_zone: str
+    contents: pd.DataFrame = field(repr=False)
+    marks: pd.DataFrame = field(repr=False)
+    readers: Readers = field(repr=False)
+
+    @cached_property
+    def logs(self) -> pd.DataFrame:
+        """LOGS of all logs; without rows where there is none."""
+        return self.readers.logs()
+
+    @cached_property
+    def pool(self) -> pd.DataFrame:
+        """POOL: samples of connection pools; without rows where there is none."""
+        return self.readers.pool()
+
+    @cached_property
+    def activity(self) -> pd.DataFrame:
+        """ACTIVITY: samples of the server's backends; without rows where none is."""
+        return self.readers.activity()
+
+    @cached_property
+    def progress(self) -> Progress | None:
+        """The progress tables; None where there are none."""
+        return self.readers.progress()
+
+    @cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """SHA-256 of every file that is used, by its name in `contents`."""
+        return self.readers.hashes()

@@ -1,0 +1,3 @@
+"""Secrets and personal data out of everything that leaves."""
+
+from __future__ import annotations

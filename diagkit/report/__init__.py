@@ -1,0 +1,3 @@
+"""Results to a postmortem: one summary, many views of it."""
+
+from __future__ import annotations

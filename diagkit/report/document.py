@@ -1,0 +1,199 @@
+"""A report before it has a format: sections of text, pictures and tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart.
+
+    Attributes
+    ----------
+    png
+        Its bytes.
+    alt
+        What it shows, for those who do not see it.
+    """
+
+    png: bytes = field(repr=False)
+    alt: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
+
+    Attributes
+    ----------
+    caption
+        What it holds.
+    columns
+        Headings.
+    rows
+        Cells, as they are shown.
+    folded
+        Whether a reader opens it first.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Attributes
+    ----------
+    id
+        What links name.
+    heading
+        Its heading.
+    paragraphs, pictures, tables
+        What it holds, shown in this order.
+    """
+
+    id: str
+    heading: str
+    paragraphs: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    """The whole report.
+
+    Attributes
+    ----------
+    title
+        Its title.
+    lead
+        What it is about, in one sentence.
+    sections
+        Its parts.
+    """
+
+    title: str
+    lead: str
+    sections: tuple[Section, ...]
+
+    def map_text(self, change: Callable[[str], str]) -> Document:
+        """Return the document with every text changed by a function.
+
+        Parameters
+        ----------
+        change
+            Called with each text; pictures' bytes are not touched.
+
+        Returns
+        -------
+        Document
+            A new one.
+        """
+        return replace(
+            self,
+            title=change(self.title),
+            lead=change(self.lead),
+            sections=tuple(_map_section(section, change) for section in self.sections),
+        )
+
+
+def make_table(
+    caption: str,
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    folded: bool = False,
+    limit: int = 200,
+) -> Table:
+    """Turn a frame into a table of text.
+
+    Parameters
+    ----------
+    caption
+        What it holds; how many rows are left out is added to it.
+    frame
+        Any frame.
+    columns
+        Which of its columns, in order.
+    folded
+        Whether a reader opens it first.
+    limit
+        How many rows at the most.
+
+    Returns
+    -------
+    Table
+        Times in UTC to the second, numbers to two decimals, missing as ``–``.
+
+    Examples
+    --------
+    >>> make_table("T", pd.DataFrame({"a": [1.234, None]}), ["a"]).rows
+    (('1.23',), ('–',))
+    """
+    left = len(frame) - limit
+    if left > 0:
+        caption = f"{caption} ({limit} of {len(frame)} rows)"
+    cells: Iterable[tuple[object, ...]] = (
+        frame[list(columns)].head(limit).itertuples(index=False, name=None)
+    )
+    rows = tuple(tuple(show_value(value) for value in row) for row in cells)
+    heads = tuple(column.replace("_", " ") for column in columns)
+    return Table(caption, heads, rows, folded)
+
+
+def show_value(value: object) -> str:
+    """Turn one value into the text of a cell.
+
+    Parameters
+    ----------
+    value
+        Anything that a frame holds.
+
+    Returns
+    -------
+    str
+        Its text.
+
+    Examples
+    --------
+    >>> show_value(None), show_value(True), show_value(2.0)
+    ('–', 'yes', '2.00')
+    """
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return str(value)
+
+
+def _map_section(section: Section, change: Callable[[str], str]) -> Section:
+    return replace(
+        section,
+        heading=change(section.heading),
+        paragraphs=tuple(map(change, section.paragraphs)),
+        pictures=tuple(replace(p, alt=change(p.alt)) for p in section.pictures),
+        tables=tuple(
+            replace(
+                table,
+                caption=change(table.caption),
+                rows=tuple(tuple(map(change, row)) for row in table.rows),
+            )
+            for table in section.tables
+        ),
+    )

@@ -1,0 +1,106 @@
+"""A document as a page: HTML that needs nothing else, or Markdown."""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import jinja2
+
+if TYPE_CHECKING:
+    from diagkit.report.document import Document
+
+# Controls and bidi marks of log text would reorder or hide what a page shows.
+HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|$~&])")
+
+
+def to_html(document: Document, footer: str) -> str:
+    """Write a document as one HTML page.
+
+    Parameters
+    ----------
+    document
+        The report.
+    footer
+        The last line.
+
+    Returns
+    -------
+    str
+        A page that fetches nothing, runs nothing, and has every picture in it.
+    """
+    clean = document.map_text(spell_out)
+    return (
+        _environment()
+        .get_template("postmortem.html.jinja")
+        .render(document=clean, footer=footer)
+    )
+
+
+def to_markdown(document: Document, footer: str) -> str:
+    """Write a document as Markdown; pictures become their alternative text.
+
+    Parameters
+    ----------
+    document
+        The report.
+    footer
+        The last line.
+
+    Returns
+    -------
+    str
+        Text in which nothing from a log acts as Markdown or HTML.
+    """
+    clean = document.map_text(lambda text: _escape(spell_out(text)))
+    return (
+        _environment()
+        .get_template("postmortem.md.jinja")
+        .render(document=clean, footer=footer)
+    )
+
+
+def spell_out(text: str) -> str:
+    r"""Make characters visible that would act or hide on a page.
+
+    Parameters
+    ----------
+    text
+        Anything.
+
+    Returns
+    -------
+    str
+        The text with controls and direction marks as ``\xNN`` or ``\uNNNN``.
+
+    Examples
+    --------
+    >>> spell_out("a\x1b[31m\u202eb")
+    'a\\x1b[31m\\u202eb'
+    """
+    return HIDDEN.sub(lambda m: m[0].encode("unicode_escape").decode(), text)
+
+
+def _escape(text: str) -> str:
+    return MARKDOWN.sub(r"\\\1", " ".join(text.split())).replace("\\<", "&lt;")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("diagkit.report", "templates"),
+        autoescape=jinja2.select_autoescape(["html.jinja"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["data_uri"] = lambda png: (
+        "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    )
+    return environment

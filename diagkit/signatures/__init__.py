@@ -1,0 +1,3 @@
+"""The catalogue of known failures, as data."""
+
+from __future__ import annotations

@@ -1,0 +1,142 @@
+"""What a file is, told by its content: names are only asked where content is silent."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from diagkit.errors import SourceError
+from diagkit.sources.files import BOMS, find_binary, read_head
+from diagkit.sources.formats import ANSI, load_registry, parse_json_line
+from diagkit.sources.pool import ACTIVITY_NAMES, POOL_NAMES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# A CSV is told by its header: the columns, in any of their spellings, that it needs.
+TABLES = {
+    "pool": (POOL_NAMES, ("timestamp", "checked_out", "size")),
+    "activity": (ACTIVITY_NAMES, ("timestamp", "pid", "backend_start")),
+}
+LOG_NAME = re.compile(r".*\.(?:log|out|err|jsonl|ndjson)(?:\.\d+)?(?:\.(?:gz|bz2|xz))?")
+COMPOSE = re.compile(r"^services:\s*(?:#.*)?$", re.MULTILINE)
+# Kinds of files that are recognised and that no reader takes yet, or ever.
+DOCUMENTS = {
+    ".md": "a text for people",
+    ".rst": "a text for people",
+    ".ipynb": "a notebook",
+    ".html": "a page",
+    ".py": "source code",
+    ".sql": "SQL",
+    ".toml": "settings",
+    ".yaml": "settings",
+    ".yml": "settings",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a file is.
+
+    Attributes
+    ----------
+    kind
+        ``logs``, ``pool``, ``activity``, ``table`` (a CSV of unknown columns),
+        ``sqlite``, ``parquet``, ``compose``, ``settings`` (`incident.toml`),
+        ``document``, ``empty``, ``binary``, ``unreadable`` or ``unknown``.
+    note
+        What a person should know of it, where there is something.
+    """
+
+    kind: str
+    note: str = ""
+
+
+def identify_file(path: Path) -> Identity:
+    """Tell what a file is by its first bytes.
+
+    Parameters
+    ----------
+    path
+        A file.
+
+    Returns
+    -------
+    Identity
+        Never raises: a file that cannot be read is ``unreadable``.
+    """
+    try:
+        head = read_head(path)
+    except SourceError as error:
+        return Identity("unreadable", str(error).removeprefix(f"{path}: "))
+    if not head:
+        return Identity("empty", "the file is empty")
+    if head.startswith(b"SQLite format 3\x00"):
+        return Identity("sqlite")
+    if head.startswith(b"PAR1"):
+        return Identity("parquet")
+    why = find_binary(head)
+    if why:
+        return Identity("binary", why)
+    encoding = next((e for mark, e in BOMS if head.startswith(mark)), "utf-8")
+    text = head.decode(encoding, errors="replace")
+    return _identify_text(path, text)
+
+
+def _identify_text(path: Path, text: str) -> Identity:
+    if path.name == "incident.toml":
+        return Identity("settings")
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    table = _identify_table(path, lines[0])
+    if table:
+        return table
+    if path.suffix in (".yaml", ".yml") and COMPOSE.search(text):
+        return Identity("compose")
+    if path.suffix in DOCUMENTS:
+        return Identity("document", DOCUMENTS[path.suffix])
+    if _has_records(lines):
+        return Identity("logs")
+    if _is_json(path, text):
+        return Identity("document", "a JSON document")
+    if LOG_NAME.fullmatch(path.name):
+        return Identity("logs", "no line is in a format that is known")
+    return Identity("unknown", "neither a log nor a table that is known")
+
+
+def _identify_table(path: Path, header: str) -> Identity | None:
+    plain = path.name.removesuffix(".gz")
+    if not plain.endswith((".csv", ".tsv")):
+        return None
+    delimiter = "\t" if plain.endswith(".tsv") else ","
+    names = {name.strip() for name in next(csv.reader([header], delimiter=delimiter))}
+    for kind, (spellings, needs) in TABLES.items():
+        if all(names.intersection(spellings[need]) for need in needs):
+            return Identity(kind)
+    return Identity("table", f"a table of {len(names)} columns")
+
+
+def _has_records(lines: list[str]) -> bool:
+    registry = load_registry()
+    for line in lines[:200]:
+        if line.startswith("{"):
+            fields = parse_json_line(line, registry)
+            if fields is not None and len(fields) > 1:
+                return True
+        elif registry.recognise(line) or (
+            "\x1b" in line and registry.recognise(ANSI.sub("", line))
+        ):
+            return True
+    return False
+
+
+def _is_json(path: Path, text: str) -> bool:
+    if path.suffix in (".json", ".har"):
+        return True
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,160 @@
+"""`incident.toml`: what no file of an incident can say by itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from diagkit.errors import SettingError, suggest
+from diagkit.frames.progress import ProgressSchema
+from diagkit.sources.files import file_errors
+from diagkit.sources.times import find_zone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened at a known time.
+
+    Attributes
+    ----------
+    at
+        When, with its zone.
+    label
+        What.
+    """
+
+    at: dt.datetime
+    label: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The entries of `incident.toml`; without the file, these defaults.
+
+    Attributes
+    ----------
+    title
+        What people call the incident; empty: the folder's name.
+    zone
+        Zone of times that were written without one.
+    display_zone
+        Zone in which people want to read times, besides UTC.
+    since, until
+        Bounds of the incident (``from`` and ``to`` in the file); None: no bound.
+    marks
+        What happened, and when: deploys, migrations, restarts.
+    ignore
+        Files and folders, relative to the incident's, that are not part of it.
+    database_url_env
+        Name of the environment variable that holds the URL of the progress tables'
+        database. The URL itself belongs into no file.
+    schema
+        The names that the progress tables have.
+    """
+
+    title: str = ""
+    zone: str = "UTC"
+    display_zone: str = "UTC"
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    marks: tuple[Mark, ...] = ()
+    ignore: tuple[str, ...] = ()
+    database_url_env: str = ""
+    schema: ProgressSchema = field(default_factory=ProgressSchema)
+
+
+# Entry -> field of Settings and the type that TOML must give it.
+ENTRIES: dict[str, tuple[str, type]] = {
+    "title": ("title", str),
+    "zone": ("zone", str),
+    "display_zone": ("display_zone", str),
+    "from": ("since", dt.datetime),
+    "to": ("until", dt.datetime),
+    "marks": ("marks", list),
+    "ignore": ("ignore", list),
+    "database_url_env": ("database_url_env", str),
+    "schema": ("schema", dict),
+}
+SAID = {str: "a text", dt.datetime: "a time", list: "a list", dict: "a table"}
+
+
+def read_settings(path: Path) -> Settings:
+    """Read `incident.toml`.
+
+    Parameters
+    ----------
+    path
+        The file. Where there is none, the defaults are returned.
+
+    Returns
+    -------
+    Settings
+        Its entries.
+
+    Raises
+    ------
+    SettingError
+        Naming the file and the entry that has no meaning, and the nearest that has.
+    """
+    if not path.exists():
+        return Settings()
+    with file_errors(path):
+        text = path.read_text(encoding="utf-8-sig")
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path}: is no TOML ({error})"
+        raise SettingError(msg) from None
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if key not in ENTRIES:
+            msg = f"{path}: no entry {key!r} is known{suggest(key, ENTRIES)}"
+            raise SettingError(msg)
+        name, kind = ENTRIES[key]
+        if not isinstance(value, kind):
+            msg = f"{path}: {key} = {value!r} must be {SAID[kind]}"
+            raise SettingError(msg)
+        values[name] = value
+    zone = values.get("zone", "UTC")
+    for name in ("zone", "display_zone"):
+        find_zone(values.get(name, "UTC"))
+    for name in ("since", "until"):
+        if name in values:
+            values[name] = _with_zone(values[name], zone)
+    values["marks"] = tuple(
+        _read_mark(mark, zone, path) for mark in values.get("marks", ())
+    )
+    if "schema" in values:
+        values["schema"] = _read_schema(values["schema"], path)
+    values["ignore"] = tuple(map(str, values.get("ignore", ())))
+    return Settings(**values)
+
+
+def _read_mark(mark: object, zone: str, path: Path) -> Mark:
+    at = mark.get("at") if isinstance(mark, dict) else None
+    label = mark.get("label") if isinstance(mark, dict) else None
+    if not isinstance(at, dt.datetime) or not isinstance(label, str):
+        msg = (
+            f"{path}: a mark is written [[marks]] with at = 2025-11-24T10:00:00Z and "
+            f"label = 'deploy'; {mark!r} came"
+        )
+        raise SettingError(msg)
+    return Mark(_with_zone(at, zone), label)
+
+
+def _read_schema(entries: dict[str, Any], path: Path) -> ProgressSchema:
+    known = [entry.name for entry in fields(ProgressSchema)]
+    for key in entries:
+        if key not in known:
+            msg = f"{path}: no entry {key!r} is known in [schema]{suggest(key, known)}"
+            raise SettingError(msg)
+    return ProgressSchema(**entries)
+
+
+def _with_zone(at: dt.datetime, zone: str) -> dt.datetime:
+    return at if at.tzinfo else at.replace(tzinfo=find_zone(zone))

@@ -1,0 +1,171 @@
+"""Python tracebacks in text: where they begin, and what was raised last."""
+
+from __future__ import annotations
+
+import re
+
+HEADER = re.compile(r"[ |+]*(?:Exception Group )?Traceback \(most recent call last\):")
+# Lines between the tracebacks of one chain, and those of a message that goes on.
+CHAIN = (
+    "The above exception was the direct cause of the following exception:",
+    "During handling of the above exception, another exception occurred:",
+    "[SQL: ",
+    "[parameters: ",
+    "(Background on this error at: ",
+    "DETAIL:",
+    "HINT:",
+    "CONTEXT:",
+    "LINE ",
+)
+MARGIN = re.compile(r"[ |+]*")
+RAISED = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?::(?: |$)|$)")
+# "  | " is a group itself; what stands further to the right is inside of it.
+GROUP_MARGIN = 4
+
+
+def is_header(line: str) -> bool:
+    """Say whether a line begins a traceback.
+
+    Parameters
+    ----------
+    line
+        One line.
+
+    Returns
+    -------
+    bool
+        True for the header of a plain traceback and of an exception group.
+
+    Examples
+    --------
+    >>> is_header("  + Exception Group Traceback (most recent call last):")
+    True
+    """
+    return HEADER.match(line) is not None
+
+
+def continues(line: str, *, after_frame: bool) -> bool:
+    """Say whether a line can be part of a traceback that has begun.
+
+    Parameters
+    ----------
+    line
+        One line.
+    after_frame
+        Whether a frame or a header stands before it, so that the line may name the
+        exception.
+
+    Returns
+    -------
+    bool
+        True where it can.
+    """
+    return (
+        not line.strip()
+        or line[0] in " \t"
+        or is_header(line)
+        or line.startswith(CHAIN)
+        or (after_frame and RAISED.match(line) is not None)
+    )
+
+
+def last_exception(traceback: str) -> str | None:
+    r"""Return the type of the last exception that a text of tracebacks raises.
+
+    Parameters
+    ----------
+    traceback
+        One or several tracebacks, chained or grouped.
+
+    Returns
+    -------
+    str or None
+        The type as written. Of an exception group the group's own type, not that of
+        an exception inside of it.
+
+    Examples
+    --------
+    >>> last_exception('Traceback (most recent call last):\n  File "x"\nKeyError: 1')
+    'KeyError'
+    """
+    found: str | None = None
+    margin: int | None = None  # of the traceback that is open
+    for line in traceback.split("\n"):
+        if is_header(line):
+            margin = len(MARGIN.match(line)[0])  # type: ignore[index]
+            continue
+        if margin is None:
+            continue
+        own = len(MARGIN.match(line)[0])  # type: ignore[index]
+        if own <= margin and (match := RAISED.match(line, own)):
+            if own <= GROUP_MARGIN or found is None:
+                found = match["type"]
+            margin = None
+    return found
+
+
+def split_traceback(text: str) -> tuple[str, str | None]:
+    """Cut a record's text into its message and its tracebacks.
+
+    Parameters
+    ----------
+    text
+        A message with what follows it.
+
+    Returns
+    -------
+    tuple of str and (str or None)
+        What stands before the first header, and the rest.
+
+    Examples
+    --------
+    >>> split_traceback("lost it")
+    ('lost it', None)
+    """
+    if "Traceback (most recent call last):" not in text:
+        return text, None
+    lines = text.split("\n")
+    first = next((i for i, line in enumerate(lines) if is_header(line)), None)
+    if first is None or first == 0:
+        return ("", text) if first == 0 else (text, None)
+    return "\n".join(lines[:first]).rstrip("\n"), "\n".join(lines[first:])
+
+
+def describe_exception(value: object) -> str | None:
+    """Turn the exception of a JSON record into text.
+
+    Parameters
+    ----------
+    value
+        A traceback's text; or the objects that structlog and loguru write. Local
+        variables in them are left out: they hold what nobody meant to log.
+
+    Returns
+    -------
+    str or None
+        A traceback as Python prints it, None where there is nothing.
+    """
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list):
+        return None
+    parts = [_describe(item) for item in value if isinstance(item, dict)]
+    joiner = f"\n\n{CHAIN[1]}\n\n"
+    # structlog lists the exception that was raised last first.
+    return joiner.join(reversed(parts)) or None
+
+
+def _describe(item: dict[str, object]) -> str:
+    name = item.get("exc_type") or item.get("type") or "Exception"
+    text = item.get("exc_value") or item.get("value") or ""
+    frames = item.get("frames")
+    lines = ["Traceback (most recent call last):"]
+    lines += [
+        f'  File "{frame.get("filename")}", line {frame.get("lineno")}, '
+        f"in {frame.get('name')}"
+        for frame in (frames if isinstance(frames, list) else [])
+        if isinstance(frame, dict)
+    ]
+    return "\n".join([*lines, f"{name}: {text}" if text else str(name)])

@@ -1,0 +1,29 @@
+"""Draw the pictures of the README from the bundled incident."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+import diagkit as dk
+from diagkit.charts.images import to_png
+
+mpl.use("Agg")
+
+
+def main() -> None:
+    """Write ``images/leaks.png`` and ``images/started_at.png`` beside this file."""
+    folder = Path(__file__).parent / "images"
+    incident = dk.open_sample()
+    leaks = dk.find_leaks(incident.logs)
+    line = dk.count_leaks(leaks, every="15s", logs=incident.logs)
+    chart = dk.plot_leaks(line, pool=incident.pool, marks=incident.marks)
+    (folder / "leaks.png").write_bytes(to_png(chart))
+    if incident.progress is not None:
+        audit = dk.audit_started_at(incident.progress)
+        (folder / "started_at.png").write_bytes(to_png(dk.plot_started_at(audit)))
+
+
+if __name__ == "__main__":
+    main()

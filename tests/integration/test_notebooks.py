@@ -1,0 +1,101 @@
+"""Notebooks: stored clean, run on the sample, and on an incident that lacks all."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def run(path: Path, incident: Path | None = None) -> nbformat.NotebookNode:
+    book = read(path)
+    if incident is not None:
+        cell = next(c for c in book.cells if "parameters" in c.metadata.get("tags", []))
+        cell.source += f"\nincident = {str(incident)!r}"
+    resources = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(book, timeout=120, resources=resources).execute()
+    return book
+
+
+def outputs(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
+
+
+def test_there_are_two() -> None:
+    assert [path.name for path in NOTEBOOKS] == [
+        "01_connection_leaks.ipynb",
+        "02_started_at_audit.ipynb",
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_stored_clean(path: Path) -> None:
+    book = read(path)
+    nbformat.validate(book)
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert [c.id for c in code if c.outputs or c.execution_count is not None] == []
+    assert "parameters" in code[0].metadata.tags
+    assert book.metadata.kernelspec.name == "python3"
+    ids = [cell.id for cell in book.cells]
+    assert len(ids) == len(set(ids))
+    # A slug that a person chose: it stays when the notebook is saved again.
+    assert [i for i in ids if not i.replace("-", "").isalpha()] == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_only_public_names_are_used(path: Path) -> None:
+    import diagkit as dk
+
+    for cell in read(path).cells:
+        if cell.cell_type != "code":
+            continue
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.ImportFrom):
+                assert not (node.module or "").startswith("diagkit")
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "dk"
+            ):
+                assert node.attr in dk.__all__
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_it_runs_on_the_sample_and_shows_a_picture(path: Path) -> None:
+    book = run(path)
+    found = outputs(book)
+    assert [o for o in found if o.output_type == "error"] == []
+    assert [o for o in found if o.get("name") == "stderr"] == []
+    assert sum("image/png" in o.get("data", {}) for o in found) == 1
+    said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
+    assert {
+        "01_connection_leaks": "65 connections leaked.",
+        "02_started_at_audit": "have a NULL start",
+    }[path.stem] in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_what_is_missing_is_said_and_the_rest_runs(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "pool.csv").write_text(
+        "sampled_at,size,checkedout\n2025-11-25T22:00:00Z,5,1\n"
+    )
+    book = run(path, tmp_path)
+    found = outputs(book)
+    assert [o for o in found if o.output_type == "error"] == []
+    said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
+    assert {
+        "01_connection_leaks": "**There is no log in this incident**",
+        "02_started_at_audit": "holds no progress tables**",
+    }[path.stem] in said

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from diagkit.analyses.pool import check_pool
+from diagkit.frames.findings import FINDINGS
+from diagkit.frames.pool import POOL
+
+
+def make_pool(out: list[int | None], max_overflow: int | None = 5) -> pd.DataFrame:
+    times = pd.date_range("2025-11-24T10:00Z", periods=len(out), freq="10s")
+    return POOL.build(
+        {
+            "timestamp": times,
+            "pool": "app",
+            "size": 5,
+            "max_overflow": [max_overflow] * len(out),
+            "checked_out": out,
+        }
+    )
+
+
+def test_a_pool_that_was_used_up() -> None:
+    findings = FINDINGS.check(check_pool(make_pool([0, 10, 10, 3, 0, 0, 0, 0, 0, 0])))
+    assert findings["code"].tolist() == ["pool_saturated"]
+    said = "pool 'app' had no connection left in 2 of 10 samples (20%)"
+    assert findings.loc[0, "summary"] == said
+    assert "2025-11-24 10:00:10 to 2025-11-24 10:00:20 UTC" in findings["evidence"][0]
+
+
+def test_without_the_overflow_nobody_knows_the_capacity() -> None:
+    assert check_pool(make_pool([10, 10, 0, 0, 0, 0, 0, 0, 0], None)).empty
+
+
+def test_connections_that_stay_out() -> None:
+    findings = check_pool(make_pool([0, 4, 1, 2, 3, 2, 2, 3, 2, 2]))
+    assert findings["code"].tolist() == ["connections_held"]
+    assert findings.loc[0, "summary"].startswith("2 connections of pool 'app' were")
+    assert "last 60 s: 2025-11-24 10:00:30" in findings.loc[0, "evidence"]
+
+
+def test_all_given_back_at_the_end_is_no_finding() -> None:
+    assert check_pool(make_pool([4, 4, 4, 4, 4, 4, 4, 4, 0])).empty
+
+
+def test_too_short_a_record_decides_nothing() -> None:
+    assert check_pool(make_pool([1, 1, 1])).empty
+
+
+def test_nothing_sampled_is_no_finding() -> None:
+    assert check_pool(POOL.empty()).empty
+    assert check_pool(make_pool([None] * 9)).empty

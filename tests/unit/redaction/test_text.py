@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import pytest
+from hypothesis import given, strategies as st
+
+from diagkit.redaction.text import redact_frame, redact_text
+
+SECRET = "hunter2Hunter2"
+CASES = [
+    ("postgresql://app:hunter2Hunter2@db/app", "postgresql://[redacted:dsn]@db/app"),
+    ("redis://:hunter2Hunter2@db:6379/0", "redis://[redacted:dsn]@db:6379/0"),
+    ("password=hunter2Hunter2 ok", "password=[redacted:secret] ok"),
+    ("PGPASSWORD='hunter2Hunter2'", "PGPASSWORD=[redacted:secret]"),
+    ('{"api_key": "hunter2Hunter2", "a": 1}', '{"api_key": [redacted:secret], "a": 1}'),
+    ("Authorization: Bearer hunter2Hunter2", "Authorization: Bearer [redacted:bearer]"),
+    ("Cookie: sid=hunter2Hunter2; a=b", "Cookie: [redacted:cookie]"),
+    ("id AKIA2E0A8F3B244C9986.", "id [redacted:aws_key]."),
+    ("xoxb-123456789012-abcdefABCDEF", "[redacted:slack_token]"),
+    ("glpat-AbCdEfGhIjKlMnOpQrSt", "[redacted:gitlab_token]"),
+    ("ghp_0123456789abcdefghij0123456789abcdef", "[redacted:github_token]"),
+    ("mail to sam.lee@example.net!", "mail to [redacted:email]!"),
+    ("card 5500005555555559 used", "card [redacted:card] used"),
+    ("card 5500 0055 5555 5559 used", "card [redacted:card] used"),
+    (
+        "DETAIL:  Failing row contains (4242, null).",
+        "DETAIL:  Failing row contains [redacted:row].",
+    ),
+    (
+        "DETAIL:  Key (email)=(x) already exists.",
+        "DETAIL:  Key (email)=[redacted:key_value] already exists.",
+    ),
+    (
+        "[SQL: SELECT 1]\n[parameters: {'a': 'b]'}]\n(Background on",
+        "[SQL: SELECT 1]\n[parameters: [redacted:parameters]]\n(Background on",
+    ),
+    (
+        "<psycopg.AsyncConnection [INTRANS] (host=h port=1 user=u database=d) at 0x1>",
+        "<psycopg.AsyncConnection [INTRANS] (host=[redacted:driver] port=1 "
+        "user=[redacted:driver] database=d) at 0x1>",
+    ),
+    (
+        "a -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- b",
+        "a [redacted:private_key] b",
+    ),
+    ("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "[redacted:jwt]"),
+]
+ORDINARY = [
+    "QueuePool limit of size 5 overflow 10 reached, connection timed out",
+    "2026-11-22 15:47:24 [INFO    ] api.main: Endpoint: POST /graphql",
+    'INFO:     127.0.0.1:40236 - "GET /does/not/exist HTTP/1.1" 404 Not Found',
+    "Found project: edge-boundary, execution_status: running",
+    "task-bounce-zone-1763736596-qa-1763975587-1",
+    "<AdaptedConnection <asyncpg.connection.Connection object at 0x7f8859be6200>>",
+    "psycopg.errors.UniqueViolation: duplicate key value violates unique constraint",
+    "at 1764026456500000 us",
+    "https://sqlalche.me/e/20/3o7r",
+    "decorator @pytest.fixture",
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES)
+def test_what_is_secret_is_replaced(text: str, expected: str) -> None:
+    done = redact_text(text)
+    assert done.text == expected
+    assert done.count == expected.count("[redacted:")
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_what_is_ordinary_stays(text: str) -> None:
+    assert redact_text(text) == type(redact_text(""))(text, 0)
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES)
+def test_redacting_twice_changes_nothing_more(text: str, expected: str) -> None:
+    assert redact_text(expected).text == expected
+    assert redact_text(expected).count == 0
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_a_password_never_survives_what_stands_around_it(
+    before: str, after: str
+) -> None:
+    text = f"{before} password={SECRET} {after}"
+    assert SECRET not in redact_text(text).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 200_000, "1 " * 100_000, "@" * 100_000, "://" * 60_000, "key=" * 50_000],
+)
+def test_long_hostile_text_takes_no_long_time(text: str) -> None:
+    start = time.process_time()
+    redact_text(text)
+    # Quadratic work on these would take minutes.
+    assert time.process_time() - start < 5
+
+
+def test_frames_are_redacted_wherever_text_stands() -> None:
+    frame = pd.DataFrame({"m": ["token=abc", "token=abc", None], "n": [1, 2, 3]})
+    frame["c"] = pd.Categorical(["a@b.com", "x", "x"])
+    frame["o"] = pd.Series([5, "pwd=abc", None], dtype=object)
+    done = redact_frame(frame)
+    assert done.count == 4
+    assert done.frame["m"].tolist()[:2] == ["token=[redacted:secret]"] * 2
+    assert done.frame["c"].tolist() == ["[redacted:email]", "x", "x"]
+    assert done.frame["o"].tolist()[:2] == [5, "pwd=[redacted:secret]"]
+    assert frame["m"][0] == "token=abc"

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import diagkit as dk
+
+SECRETS = {
+    "password": "hunter2hunter2",
+    "key": "AKIA2E0A8F3B244C9986",
+    "mail": "sam.lee@example.net",
+    "card": "5500005555555559",
+}
+HOSTILE = (
+    "<script>alert(1)</script> <img src=x onerror=alert(2)> $\\frac{1}{0}$ | `x` "
+    "\x1b[31m \u202e [a](javascript:alert(3))"
+)
+POOL = "sqlalchemy.pool.impl.AsyncAdaptedQueuePool"
+
+
+@pytest.fixture
+def incident(tmp_path: Path) -> dk.Incident:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    text = (
+        "QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 3"
+    )
+    records = [
+        f"2025-11-25 22:00:{n:02} [ERROR   ] a.b: {text} token={secret} {HOSTILE}"
+        for n, secret in enumerate(SECRETS.values())
+    ]
+    (folder / "api.log").write_text("\n".join(records) + "\n", encoding="utf-8")
+    (folder / "<b>.png").write_bytes(b"\x89PNG")
+    (folder / "incident.toml").write_text(
+        f"title = 'Leaks of {SECRETS['mail']} <script>'\n"
+        "display_zone = 'Europe/Berlin'\n"
+        "[[marks]]\nat = 2025-11-25T22:00:01Z\nlabel = 'deploy $x_{$ <b>'\n"
+    )
+    return dk.open_incident(folder)
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its elements and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += f"{data}\n"
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+def render(incident: dk.Incident, ending: str, folder: Path, **options: bool) -> str:
+    output = folder / f"out.{ending}"
+    dk.render_report(incident, output, **options)
+    return output.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ending", ["html", "md", "json"])
+def test_no_secret_survives(incident: dk.Incident, tmp_path: Path, ending: str) -> None:
+    text = render(incident, ending, tmp_path)
+    assert [s for s in SECRETS.values() if s in text] == []
+    assert "QueuePool" in text
+
+
+def test_replacements_are_counted(incident: dk.Incident, tmp_path: Path) -> None:
+    assert json.loads(render(incident, "json", tmp_path))["redactions"] > 0
+    said = Page(render(incident, "html", tmp_path)).text
+    assert re.search(r"Redacted before writing: \d+ replacements", said)
+
+
+def test_redaction_can_be_declined(incident: dk.Incident, tmp_path: Path) -> None:
+    text = render(incident, "html", tmp_path, redact=False)
+    assert SECRETS["password"] in text
+    assert "Nothing was redacted." in text
+
+
+def test_hostile_text_does_nothing(incident: dk.Incident, tmp_path: Path) -> None:
+    html = render(incident, "html", tmp_path)
+    page = Page(html)
+    assert page.all("script") == page.all("b") == []
+    assert all(not a.startswith("on") for _, attrs in page.elements for a in attrs)
+    assert "<script>alert(1)</script>" in page.text
+    assert "\x1b" not in html
+    assert "\u202e" not in html
+    assert "\\u202e" in html
+
+
+def test_the_page_needs_nothing_else(incident: dk.Incident, tmp_path: Path) -> None:
+    page = Page(render(incident, "html", tmp_path))
+    links = [
+        value
+        for _, attrs in page.elements
+        for name, value in attrs.items()
+        if name in ("src", "href") and value
+    ]
+    assert links
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
+    assert page.all("link") == page.all("iframe") == page.all("object") == []
+
+
+def test_the_page_is_readable_by_all(incident: dk.Incident, tmp_path: Path) -> None:
+    page = Page(render(incident, "html", tmp_path))
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("h1")) == 1
+    assert all(attrs.get("alt") for attrs in page.all("img"))
+    assert all(attrs.get("scope") == "col" for attrs in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table")) > 3
+    anchors = {str(a["href"])[1:] for a in page.all("a")}
+    assert anchors == {str(s["id"]) for s in page.all("section")}
+
+
+def test_the_page_says_what_was_found(incident: dk.Incident, tmp_path: Path) -> None:
+    text = " ".join(Page(render(incident, "html", tmp_path)).text.split())
+    assert "4 times no connection was to be had" in text
+    assert "Findings: 1 critical." in text
+    assert "2025-11-25 22:00:01 2025-11-25 23:00:01 deploy $x_{$ <b>" in text
+    assert "What was not used, and why" in text
+
+
+def test_markdown_holds_no_markup_of_a_log(
+    incident: dk.Incident, tmp_path: Path
+) -> None:
+    text = render(incident, "md", tmp_path)
+    assert "<script>" not in text
+    assert "[a](javascript" not in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) > 5
+    heads = text.split("**Findings, the most severe first**")[1].split("\n\n")[1]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in heads.splitlines()} == {7}
+
+
+def test_json_carries_stable_ids(incident: dk.Incident, tmp_path: Path) -> None:
+    one, two = (json.loads(render(incident, "json", tmp_path)) for _ in range(2))
+    assert one == two
+    assert one["findings"][0]["code"] == "pool_exhausted"
+    assert one["leaks"][0]["timestamp"] == "2025-11-25T22:00:00Z"
+    assert set(one["sha256"]) == {"api.log", "incident.toml"}
+
+
+@pytest.mark.parametrize("ending", ["html", "md", "json"])
+def test_the_same_incident_is_the_same_bytes(
+    incident: dk.Incident, tmp_path: Path, ending: str
+) -> None:
+    first = render(incident, ending, tmp_path)
+    again = dk.open_incident(tmp_path / "in")
+    assert render(again, ending, tmp_path) == first
+    assert str(tmp_path) not in first
+
+
+def test_an_unknown_ending_is_told(incident: dk.Incident, tmp_path: Path) -> None:
+    with pytest.raises(dk.SettingError, match=r"use \.html, \.md, \.json"):
+        dk.render_report(incident, tmp_path / "out.docx")
+
+
+def test_nothing_is_left_half_written(
+    incident: dk.Incident, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.html"
+    output.write_text("before")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(dk.SourceAccessError, match="No space left on device"):
+        dk.render_report(incident, output)
+    assert output.read_text() == "before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out.html"]
+
+
+def test_a_folder_that_is_not_there(incident: dk.Incident, tmp_path: Path) -> None:
+    with pytest.raises(dk.SourceAccessError, match="cannot be written"):
+        dk.render_report(incident, tmp_path / "nowhere" / "out.html")
+
+
+def test_an_incident_without_a_log(tmp_path: Path) -> None:
+    (tmp_path / "pool.csv").write_text("time,checkedout,size\n2025-11-25T22:00Z,1,5\n")
+    page = Page(render(dk.open_incident(tmp_path), "html", tmp_path))
+    assert "There is no log, so leaks cannot be told." in page.text
+    assert "Nothing of what diagkit looks for was found." in page.text
+    assert page.all("img") == []

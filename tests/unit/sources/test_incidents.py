@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+import diagkit as dk
+from diagkit.sources.identify import identify_file
+from diagkit.sources.settings import read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOG = "2025-11-25 22:00:14 [INFO    ] a.b: one\n2025-11-25 23:00:14 [INFO] a.b: two\n"
+POOL = "sampled_at,size,checkedout\n2025-11-25T22:30:00Z,5,1\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "api.log").write_text(LOG)
+    (tmp_path / "pool.csv").write_text(POOL)
+    (tmp_path / "README.md").write_text("# what happened\n")
+    (tmp_path / "stack").mkdir()
+    (tmp_path / "stack/compose.yaml").write_text("services:\n  a: {image: x}\n")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "empty.log").touch()
+    return tmp_path
+
+
+def make_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as link:
+        link.execute(
+            "create table llm_project_config (project_id text, execution_status text,"
+            " execution_started_at text, created_at text, updated_at text)"
+        )
+        link.execute(
+            "create table agent_tasks (task_id text, project_id text, status text,"
+            " created_at text)"
+        )
+        link.execute("insert into llm_project_config values ('p','running',null,'','')")
+        link.commit()
+
+
+def test_contents_say_what_is_used_and_why_not(folder: Path) -> None:
+    contents = dk.open_incident(folder).contents
+    said = {row.file: (row.kind, row.used) for row in contents.itertuples()}
+    assert said == {
+        "README.md": ("document", False),
+        "api.log": ("logs", True),
+        "empty.log": ("empty", False),
+        "picture.png": ("binary", False),
+        "pool.csv": ("pool", True),
+        "stack/compose.yaml": ("compose", False),
+    }
+    notes = contents.set_index("file")["note"]
+    assert notes["picture.png"] == "a PNG picture"
+    assert "does not read these yet" in notes["stack/compose.yaml"]
+
+
+def test_parts_are_read_when_they_are_used(folder: Path) -> None:
+    incident = dk.open_incident(folder)
+    (folder / "api.log").write_text(LOG + LOG)
+    assert len(incident.logs) == 4
+    assert incident.logs is incident.logs
+    assert incident.pool["checked_out"].tolist() == [1]
+    assert incident.activity.empty
+    assert incident.progress is None
+
+
+def test_progress_is_found_in_a_database(folder: Path) -> None:
+    make_database(folder / "whatever.db")
+    incident = dk.open_incident(folder)
+    kinds = incident.contents.set_index("file")["kind"]
+    assert kinds["whatever.db"] == "progress"
+    assert incident.progress is not None
+    assert incident.progress.projects["project_id"].tolist() == ["p"]
+
+
+def test_progress_is_found_in_tables(folder: Path) -> None:
+    (folder / "export").mkdir()
+    (folder / "export/llm_project_config.csv").write_text(
+        "project_id,execution_status,execution_started_at\np,running,\n"
+    )
+    (folder / "export/agent_tasks.csv").write_text(
+        "task_id,project_id,status,created_at\nt,p,completed,2025-11-25T22:00:00Z\n"
+    )
+    incident = dk.open_incident(folder)
+    used = incident.contents[incident.contents["kind"] == "progress"]
+    assert used["used"].tolist() == [True, True]
+    assert incident.progress is not None
+    assert incident.progress.tasks["task_id"].tolist() == ["t"]
+
+
+def test_a_database_named_by_the_environment_goes_first(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch
+) -> None:
+    other = tmp_path_factory.mktemp("db") / "x.sqlite"
+    make_database(other)
+    (folder / "incident.toml").write_text('database_url_env = "PROGRESS_URL"\n')
+    assert dk.open_incident(folder).progress is None
+    monkeypatch.setenv("PROGRESS_URL", f"sqlite:///{other}")
+    progress = dk.open_incident(folder).progress
+    assert progress is not None
+    assert len(progress.projects) == 1
+
+
+def test_settings_add_what_no_file_can_say(folder: Path) -> None:
+    (folder / "incident.toml").write_text(
+        'title = "Leaks"\nzone = "America/Jamaica"\ndisplay_zone = "Europe/Berlin"\n'
+        'ignore = ["stack"]\nto = 2025-11-25T22:30:00\n'
+        "[[marks]]\nat = 2025-11-25T22:10:00\nlabel = 'deploy'\n"
+    )
+    incident = dk.open_incident(folder)
+    assert incident.title == "Leaks"
+    assert "stack/compose.yaml" not in set(incident.contents["file"])
+    assert incident.logs["message"].tolist() == ["one"]
+    assert str(incident.logs["timestamp"][0]) == "2025-11-26 03:00:14+00:00"
+    assert str(incident.marks["timestamp"][0]) == "2025-11-26 03:10:00+00:00"
+    assert incident.marks["label"].tolist() == ["deploy"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("titel = 'x'", "no entry 'titel' is known; did you mean 'title'"),
+        ("title = 5", "title = 5 must be a text"),
+        ("zone = 'Mars'", "no time zone 'Mars'"),
+        ("title = ", "is no TOML"),
+        ("marks = ['x']", r"a mark is written \[\[marks\]\]"),
+        ("from = 'x'", "must be a time"),
+        ("[schema]\ntasks_tabel = 'x'", "tasks_tabel"),
+    ],
+)
+def test_settings_without_meaning_are_told(folder: Path, text: str, said: str) -> None:
+    (folder / "incident.toml").write_text(text)
+    with pytest.raises(dk.SettingError, match=said):
+        dk.open_incident(folder)
+
+
+def test_without_settings_the_defaults_hold(tmp_path: Path) -> None:
+    assert read_settings(tmp_path / "incident.toml").zone == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda f: None, dk.SourceNotFoundError, "the folder holds no file"),
+        (lambda f: f.rmdir(), dk.SourceNotFoundError, "no such file or folder"),
+        (
+            lambda f: (f / "a.png").write_bytes(b"\x89PNG"),
+            dk.SourceFormatError,
+            r"holds nothing that can be used \(a.png: a PNG picture\)",
+        ),
+    ],
+)
+def test_a_folder_without_an_incident(
+    tmp_path: Path, make, error: type[Exception], said: str
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    make(folder)
+    with pytest.raises(error, match=said):
+        dk.open_incident(folder)
+
+
+def test_a_file_is_no_incident(folder: Path) -> None:
+    with pytest.raises(dk.SourceNotFoundError, match="an incident is a folder"):
+        dk.open_incident(folder / "api.log")
+
+
+def test_hashes_are_of_what_is_used(folder: Path) -> None:
+    import hashlib
+
+    hashes = dk.open_incident(folder).hashes
+    assert set(hashes) == {"api.log", "pool.csv"}
+    assert hashes["api.log"] == hashlib.sha256(LOG.encode()).hexdigest()
+
+
+def test_a_file_that_cannot_be_unpacked_is_unreadable(tmp_path: Path) -> None:
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(b"\x1f\x8b\x08\x00" + os.urandom(50))
+    found = identify_file(path)
+    assert found.kind == "unreadable"
+    assert "damaged" in found.note
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("a.txt", LOG, "logs"),
+        ("a.log", "nothing known\n", "logs"),
+        ("a.txt", "nothing known\n", "unknown"),
+        ("a.json", '{"x": 1}', "document"),
+        ("a.jsonl", '{"message": "x", "level": "info"}\n', "logs"),
+        ("a.csv", "a,b\n1,2\n", "table"),
+        ("a.csv", "timestamp,pid,backend_start\n", "activity"),
+        ("compose.yml", "services:\n", "compose"),
+        ("other.yml", "x: 1\n", "document"),
+        ("a.log", "\x1b[32m2025-11-25 22:00:14 [INFO] a.b: one\x1b[0m\n", "logs"),
+    ],
+)
+def test_files_are_told_by_their_content(
+    tmp_path: Path, name: str, text: str, kind: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert identify_file(tmp_path / name).kind == kind
