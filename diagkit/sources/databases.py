@@ -27,6 +27,7 @@ from diagkit.errors import (
     suggest,
 )
 from diagkit.redaction.text import redact_text
+from diagkit.sources.files import file_errors
 from diagkit.sources.refusals import refuse
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def sqlite_path(where: str | Path) -> Path | None:
     path = Path(rest[1:])
     # What SQLAlchemy calls the query is cut off only where that gives a file.
     bare = Path(rest[1:].rpartition("?")[0])
-    return bare if not path.exists() and bare.is_file() else path
+    with file_errors(path):
+        return bare if not path.exists() and bare.is_file() else path
 
 
 def describe_url(where: str | Path) -> str:

@@ -325,27 +325,40 @@ def _expand(one: str) -> list[Path]:
         msg = f"{one}: only local files are read; fetch it first"
         raise SettingError(msg)
     path = Path(one)
-    if path.is_dir():
-        with file_errors(path):
-            next(path.iterdir(), None)  # to learn whether it may be read
-        files = [
-            p
-            for p in path.rglob("*")
-            if p.is_file()
-            and not any(part.startswith(".") for part in p.relative_to(path).parts)
-        ]
-        if not files:
-            msg = f"{one}: the folder holds no file"
-            raise SourceNotFoundError(msg)
-        return sorted(files, key=_written_order)
-    if path.exists():
-        return [path]
-    # pathlib's own glob takes no absolute pattern.
-    matches = [Path(p) for p in glob.glob(one, recursive=True)]  # noqa: PTH207
-    if not [p for p in matches if p.is_file()]:
+    with file_errors(path):
+        if path.is_dir():
+            return _walk(path)
+        if path.exists():
+            return [path]
+        # pathlib's own glob takes no absolute pattern.
+        matches = map(Path, glob.glob(one, recursive=True))  # noqa: PTH207
+        files = sorted((p for p in matches if p.is_file()), key=_written_order)
+    if not files:
         msg = f"{one}: no such file or folder"
         raise SourceNotFoundError(msg)
-    return sorted((p for p in matches if p.is_file()), key=_written_order)
+    return files
+
+
+def _walk(top: Path) -> list[Path]:
+    """List the files below a folder; hidden ones are no part of it."""
+    next(top.iterdir(), None)  # raises where the folder itself may not be read
+    found: list[Path] = []
+    for folder, folders, names in os.walk(top, onerror=_tell_unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(folder, n) for n in names if not n.startswith(".")]
+    files = [path for path in found if path.is_file()]
+    if not files:
+        msg = f"{top}: the folder holds no file"
+        raise SourceNotFoundError(msg)
+    return sorted(files, key=_written_order)
+
+
+def _tell_unreadable(error: OSError) -> None:
+    warnings.warn(
+        f"{error.filename}: left out, for it may not be read ({error.strerror})",
+        DiagkitWarning,
+        stacklevel=2,
+    )
 
 
 def _written_order(path: Path) -> tuple[str, str, int]:

@@ -26,6 +26,7 @@ from diagkit.sources.databases import (
     open_readonly,
     read_columns,
 )
+from diagkit.sources.files import file_errors
 from diagkit.sources.tables import (
     choose_table,
     find_tables,
@@ -116,14 +117,13 @@ def read_progress(
         source = describe_url(target)
     else:
         path = Path(target)
-        if not path.exists():
-            msg = f"{path}: no such file or folder"
-            raise SourceNotFoundError(msg)
         source = path.name or path.absolute().name
-        if path.is_dir():
-            raw = _from_folder(path, schema, wanted, notes)
-        else:
-            raw = _from_database(path, schema, wanted)
+        with file_errors(path):
+            path.stat()  # where it is not there, or may not be looked at
+            if path.is_dir():
+                raw = _from_folder(path, schema, wanted, notes)
+            else:
+                raw = _from_database(path, schema, wanted)
     raw[0] = _identify(raw[0], f"{source}, table {schema.projects_table}", notes)
     projects, tasks = (
         _shape(frame, spec, schema, zone, source)

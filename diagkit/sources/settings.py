@@ -101,9 +101,9 @@ def read_settings(path: Path) -> Settings:
     SettingError
         Naming the file and the entry that has no meaning, and the nearest that has.
     """
-    if not path.exists():
-        return Settings()
     with file_errors(path):
+        if not path.exists():
+            return Settings()
         text = path.read_text(encoding="utf-8-sig")
     try:
         data = tomllib.loads(text)

@@ -39,7 +39,8 @@ def find_tables(folder: Path, table: str) -> list[Path]:
     """
     names = dict.fromkeys((table, table.rpartition(".")[2]))
     paths = [folder / f"{name}{suffix}" for suffix in SUFFIXES for name in names]
-    return [path for path in paths if path.is_file()]
+    with file_errors(folder):
+        return [path for path in paths if path.is_file()]
 
 
 def choose_table(folder: Path, table: str) -> Path:

@@ -195,3 +195,31 @@ def test_the_module_is_the_command_line_too() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("diagkit: nowhere.log")
     assert dk.__version__ == "0.1.0"
+
+
+def test_a_fault_of_our_own_is_one_line_too(
+    log: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("token=hunter2hunter2")  # noqa: EM101
+
+    monkeypatch.setattr(dk, "find_leaks", fail, raising=False)
+    assert main(["leaks", str(log), "--tz", "UTC"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("diagkit: a fault of diagkit itself (KeyError: ")
+    assert len(err.splitlines()) == 1
+    assert "hunter2" not in err
+    monkeypatch.setenv("DIAGKIT_DEBUG", "1")
+    with pytest.raises(KeyError):
+        main(["leaks", str(log), "--tz", "UTC"])
+
+
+def test_what_the_system_refuses_is_one_line(
+    log: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device", "x.log")
+
+    monkeypatch.setattr(dk, "find_leaks", fail, raising=False)
+    assert main(["leaks", str(log), "--tz", "UTC"]) == 2
+    assert capsys.readouterr().err == "diagkit: x.log: No space left on device\n"

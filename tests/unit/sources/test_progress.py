@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -290,14 +289,11 @@ def test_a_locked_database(tmp_path, monkeypatch):
     writer.close()
 
 
-@pytest.mark.skipif(
-    sys.platform == "win32" or (hasattr(os, "getuid") and os.getuid() == 0),
-    reason="root may read anything",
-)
-def test_a_file_that_may_not_be_read(tmp_path):
+def test_a_file_that_may_not_be_read(tmp_path, request):
     path = database(tmp_path / "x.db", *MAKE)
     path.chmod(0)
-    fails(path, dk.SourceAccessError, "x.db: cannot be read (Permission denied)")
+    request.getfixturevalue("unprivileged")
+    fails(path, dk.SourceAccessError, "x.db: may not be read (permission denied)")
 
 
 def test_tables_and_columns_that_are_missing(tmp_path):
