@@ -91,7 +91,7 @@ def show(
         for part in sections:
             body[part.title.lower().replace(" ", "_")] = records(part.frame)
         body["notes"] = [redact_text(note).text for note in notes]
-        sys.stdout.write(json.dumps(body, indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(body, indent=1) + "\n")
         return
     console = Console(highlight=False, emoji=False)
     for part in sections:

@@ -48,6 +48,24 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
+def test_the_policies_are_described_as_they_are() -> None:
+    import diagkit as dk
+
+    page = (ROOT / "docs/audit.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    described = {row[0].strip("| `"): row[1:] for row in rows}
+    assert list(described) == [policy.name for policy in dk.POLICIES]
+    for policy in dk.POLICIES:
+        tasks, _, unit, done, shown = described[policy.name]
+        assert tasks.startswith("every" if policy.population == "all" else "the run")
+        assert unit == {"row": "rows", "logical": "logical tasks"}[policy.unit]
+        assert tuple(done.split(", ")) == policy.numerator
+        assert shown.startswith("rounded" if policy.rounding else "raw float")
+    (code,) = blocks(page, "python")
+    assert "dk.ProgressPolicy(" in code
+    exec(code, {"dk": dk, "progress": dk.open_sample().progress})
+
+
 @pytest.mark.filterwarnings("ignore:.*FigureCanvasAgg is non-interactive")
 def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
