@@ -14,9 +14,10 @@ import pandas as pd
 from diagkit.errors import SourceFormatError, SourceNotFoundError
 from diagkit.frames.incidents import CONTENTS, MARKS, Incident, Readers
 from diagkit.frames.pool import ACTIVITY, POOL
-from diagkit.sources.files import SourceFile, file_errors, find_files
+from diagkit.sources.files import file_errors
 from diagkit.sources.identify import Identity, identify_file
 from diagkit.sources.logs import join_logs, read_log_file
+from diagkit.sources.paths import SourceFile, find_files
 from diagkit.sources.pool import read_activity, read_pool
 from diagkit.sources.progress import read_progress
 from diagkit.sources.settings import Settings, read_settings

@@ -12,20 +12,16 @@ from diagkit.engine.spread import map_parts
 from diagkit.errors import DiagkitWarning, SettingError, SourceFormatError
 from diagkit.frames.logs import LEVELS, LOGS
 from diagkit.signatures.catalogue import Signature, find_signature, load_signatures
-from diagkit.sources.files import (
-    SourceFile,
-    find_files,
-    iterate_lines,
-    refuse_empty,
-)
+from diagkit.sources.files import iterate_lines, refuse_empty
 from diagkit.sources.identify import identify_file
+from diagkit.sources.paths import SourceFile, find_files
 from diagkit.sources.records import Record, iterate_records
 from diagkit.sources.times import find_zone, parse_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from diagkit.sources.files import Paths
+    from diagkit.sources.paths import Paths
 
 FIELDS = ("level", "logger", "message", "exception", "traceback", "line", "lines")
 

@@ -10,14 +10,15 @@ import pandas as pd
 
 from diagkit.errors import SourceFormatError, suggest
 from diagkit.frames.pool import ACTIVITY, POOL
-from diagkit.sources.files import find_files, open_text, refuse_empty
+from diagkit.sources.files import open_text, refuse_empty
+from diagkit.sources.paths import find_files
 from diagkit.sources.times import parse_times
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from diagkit.frames.contract import Contract
-    from diagkit.sources.files import Paths
+    from diagkit.sources.paths import Paths
 
 # The spellings under which exports write a column of the contract; the first wins.
 POOL_NAMES: dict[str, tuple[str, ...]] = {

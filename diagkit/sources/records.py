@@ -48,6 +48,9 @@ class Record:
     _rest: list[str] = field(default_factory=list, repr=False)
     _after_frame: bool = False
 
+    def __post_init__(self) -> None:
+        self._after_frame = tracebacks.is_header(self.message)
+
     def take(self, line: str) -> bool:
         """Add a line that begins no record of its own, if it belongs to this one.
 
@@ -88,6 +91,24 @@ class Record:
         self.message = self.message.rstrip("\n")
         return self
 
+    def holds(self, literals: Sequence[str]) -> bool:
+        """Say whether the message or the traceback holds one of some literals.
+
+        Parameters
+        ----------
+        literals
+            What is looked for.
+
+        Returns
+        -------
+        bool
+            True where there is one, or where nothing is looked for.
+        """
+        texts = (self.message, self.traceback or "")
+        return not literals or any(
+            literal in text for literal in literals for text in texts
+        )
+
     def _accepts(self, line: str) -> bool:
         # A blank line says nothing: it is counted with the record before it.
         if self.follows == "any" or not line:
@@ -100,6 +121,48 @@ class Record:
             map(tracebacks.is_header, (self.message, *self._rest[:1]))
         )
         return begun and tracebacks.continues(line, after_frame=self._after_frame)
+
+
+class RecordBuilder:
+    """Takes lines one by one, and gives each record when it is complete."""
+
+    def __init__(self) -> None:
+        self._registry = load_registry()
+        self._open: Record | None = None
+
+    def feed(self, number: int, line: str) -> Record | None:
+        """Take the next line.
+
+        Parameters
+        ----------
+        number
+            Its number in the file, from 1.
+        line
+            Its text, without its end.
+
+        Returns
+        -------
+        Record or None
+            The record that the line shows to be complete, if any.
+        """
+        begun = _begin(line, number, self._registry)
+        if begun is None:
+            if self._open is not None and self._open.take(line):
+                return None
+            begun = Record("unknown", None, None, None, line, number, "traceback")
+        done, self._open = self._open, begun
+        return done.close() if done is not None else None
+
+    def close(self) -> Record | None:
+        """Say that no line follows.
+
+        Returns
+        -------
+        Record or None
+            The last record, if there was any line.
+        """
+        done, self._open = self._open, None
+        return done.close() if done is not None else None
 
 
 def iterate_records(
@@ -126,28 +189,14 @@ def iterate_records(
     >>> [record.message for record in iterate_records(log)]
     ['up\nand running']
     """
-    registry = load_registry()
-    open_record: Record | None = None
+    builder = RecordBuilder()
     for number, line in enumerate(lines, start=1):
-        begun = _begin(line, number, registry)
-        if begun is None:
-            if open_record is not None and open_record.take(line):
-                continue
-            begun = Record("unknown", None, None, None, line, number, "traceback")
-            begun._after_frame = tracebacks.is_header(line)
-        if open_record is not None and _wanted(open_record.close(), literals):
-            yield open_record
-        open_record = begun
-    if open_record is not None and _wanted(open_record.close(), literals):
-        yield open_record
-
-
-def _wanted(record: Record, literals: Sequence[str]) -> bool:
-    return not literals or any(
-        literal in record.message
-        or (record.traceback is not None and literal in record.traceback)
-        for literal in literals
-    )
+        record = builder.feed(number, line)
+        if record is not None and record.holds(literals):
+            yield record
+    record = builder.close()
+    if record is not None and record.holds(literals):
+        yield record
 
 
 def _begin(line: str, number: int, registry: Registry) -> Record | None:

@@ -16,7 +16,8 @@ from diagkit.errors import (
     SourceNotFoundError,
 )
 from diagkit.sources import files
-from diagkit.sources.files import find_binary, find_files, iterate_lines
+from diagkit.sources.files import find_binary, iterate_lines
+from diagkit.sources.paths import find_files
 
 if TYPE_CHECKING:
     from pathlib import Path
