@@ -17,7 +17,8 @@ from diagkit.analyses.policies import (
     apply_policy,
     round_percent,
 )
-from diagkit.analyses.start_checks import StartFacts, check_starts
+from diagkit.analyses.start_checks import check_starts
+from diagkit.analyses.start_facts import StartFacts
 from diagkit.analyses.starts import Starts, infer_starts
 from diagkit.errors import SettingError
 from diagkit.frames.progress import (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from diagkit.analyses.start_checks import StartFacts
+    from diagkit.analyses.start_facts import StartFacts
 
 __all__ = ["check_hours", "check_zone", "commonest", "find_shifts", "say_hours"]
 
