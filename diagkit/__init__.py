@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         StartedAtAudit as StartedAtAudit,
         audit_started_at as audit_started_at,
     )
+    from diagkit.analyses.templates import count_templates as count_templates
     from diagkit.charts.leaks import plot_leaks as plot_leaks
     from diagkit.charts.progress import plot_started_at as plot_started_at
     from diagkit.errors import (
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         Progress as Progress,
         ProgressSchema as ProgressSchema,
     )
+    from diagkit.frames.templates import TEMPLATES as TEMPLATES
     from diagkit.redaction.text import (
         redact_frame as redact_frame,
         redact_text as redact_text,
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from diagkit.sources.bundled import open_sample as open_sample
     from diagkit.sources.incidents import open_incident as open_incident
     from diagkit.sources.logs import read_logs as read_logs
+    from diagkit.sources.packers import Limits as Limits
     from diagkit.sources.pool import (
         read_activity as read_activity,
         read_pool as read_pool,
@@ -95,6 +98,7 @@ _HOME = {
     "diagkit.frames.incidents": ("CONTENTS", "MARKS", "Incident"),
     "diagkit.frames.leaks": ("LEAKS",),
     "diagkit.frames.logs": ("LOGS",),
+    "diagkit.frames.templates": ("TEMPLATES",),
     "diagkit.frames.pool": ("ACTIVITY", "POOL"),
     "diagkit.frames.progress": (
         "AUDIT",
@@ -107,6 +111,7 @@ _HOME = {
     "diagkit.sources.bundled": ("open_sample",),
     "diagkit.sources.incidents": ("open_incident",),
     "diagkit.sources.logs": ("read_logs",),
+    "diagkit.sources.packers": ("Limits",),
     "diagkit.sources.pool": ("read_activity", "read_pool"),
     "diagkit.sources.progress": ("read_progress",),
     "diagkit.analyses.leaks": (
@@ -116,6 +121,7 @@ _HOME = {
         "find_leaks",
     ),
     "diagkit.analyses.pool": ("check_pool",),
+    "diagkit.analyses.templates": ("count_templates",),
     "diagkit.analyses.policies": ("POLICIES", "ProgressPolicy"),
     "diagkit.analyses.progress": ("StartedAtAudit", "audit_started_at"),
     "diagkit.analyses.findings": ("Diagnosis", "analyse_incident", "rank_findings"),

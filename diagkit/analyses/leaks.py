@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pandas.tseries.frequencies import to_offset
 
+from diagkit.analyses.echoes import AT_SHUTDOWN, fold_copies, fold_echoes
+from diagkit.analyses.kinds import CODES as CODES, KINDS as KINDS, ROUTINE
+from diagkit.analyses.leak_findings import check_leaks as check_leaks
+from diagkit.analyses.matching import match_records
+from diagkit.analyses.nearness import find_near
 from diagkit.errors import SettingError
-from diagkit.frames.findings import SEVERITIES, Finding, build_findings
+from diagkit.frames.findings import SEVERITIES
 from diagkit.frames.leaks import LEAKS
 from diagkit.frames.logs import LOGS
 from diagkit.signatures.catalogue import Signature, load_signatures
@@ -18,41 +24,29 @@ from diagkit.signatures.catalogue import Signature, load_signatures
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KINDS = (
-    "leak",
-    "poisoned_transaction",
-    "exhaustion",
-    "dropped_connection",
-    "unfinished_transaction",
-    "unclosed_context",
-    "misuse",
-)
-# FINDINGS: a code a kind, and the area in which one looks for its cause.
-CODES = {
-    "leak": ("connection_leak", "code"),
-    "poisoned_transaction": ("poisoned_transaction", "code"),
-    "exhaustion": ("pool_exhausted", "service"),
-    "dropped_connection": ("dropped_connection", "service"),
-    "unfinished_transaction": ("unfinished_transaction", "code"),
-    "unclosed_context": ("unclosed_context", "code"),
-    "misuse": ("driver_misuse", "code"),
-}
 MAX_BINS = 2_000_000
 STEPS = ("1s", "5s", "15s", "1min", "5min", "15min", "1h", "6h", "1D", "7D")
 READABLE_BINS = 80
-ADDRESS = re.compile(r"\bat (0x[0-9a-fA-F]+)|<Connection\((Thread-\d+)")
-STATE = re.compile(r"\[(IDLE|ACTIVE|INTRANS|INERROR|BAD)\]")
-WARNINGS_LOGGER = "py.warnings"
+NONE = -1
+NEAR, NEAR_SEVERITY = "near", "low"
+ADDRESS = r"\bat (?P<a>0x[0-9a-fA-F]+)|<Connection\((?P<b>Thread-\d+)"
+STATE = r"\[(?P<a>IDLE|ACTIVE|INTRANS|INERROR|BAD)\]"
+# Every message of SQLAlchemy with a background page links to that of its own version.
+LINK = r"sqlalche\.me/e/(?P<a>\d)(?P<b>\d)/"
 
 
 def find_leaks(
-    logs: pd.DataFrame, signatures: Sequence[Signature] | None = None
+    logs: pd.DataFrame,
+    signatures: Sequence[Signature] | None = None,
+    routine: bool = False,
 ) -> pd.DataFrame:
     """Find the events of the catalogue in logs: leaks, and what follows from them.
 
     One leak is one event. SQLAlchemy reports a leaked async connection twice, by an
     ERROR of the pool's logger and by an ``SAWarning``: the warning is its echo. A
     record that two handlers wrote to two files is one event too, if both are read.
+    Warnings that Python wrote while it shut down (``sys:1: SAWarning``) are leaks like
+    others, and marked in ``shutdown``, as is the ERROR that they repeat.
 
     Parameters
     ----------
@@ -60,7 +54,11 @@ def find_leaks(
         LOGS.
     signatures
         What to look for; by default the whole catalogue. The first that fits a
-        record's message is taken, then the first that fits its traceback.
+        record's message is taken, then the first that fits its traceback. What reports
+        trouble in words near those of a signature is an event of kind ``near`` (only
+        with the whole catalogue).
+    routine
+        Also find what every healthy pool says (kind ``pool_event``).
 
     Returns
     -------
@@ -83,26 +81,76 @@ def find_leaks(
     """
     LOGS.check(logs)
     known = load_signatures() if signatures is None else tuple(signatures)
-    rows = _match_records(logs, known)
-    events = logs.loc[[index for index, _ in rows]]
-    found = [signature for _, signature in rows]
-    text = events["message"] + "\n" + events["traceback"].fillna("")
-    parts = [(ADDRESS.search(t), STATE.search(t)) for t in text]
-    leaks = pd.DataFrame(
-        {
-            "timestamp": events["timestamp"],
-            "signature": [s.id for s in found],
-            "kind": [s.kind for s in found],
-            "severity": [s.severity for s in found],
-            "logger": events["logger"],
-            "connection": [(a[1] or a[2]) if a else None for a, _ in parts],
-            "state": [s[1] if s else None for _, s in parts],
-            "source": events["source"],
-            "line": events["line"],
-            "message": events["message"],
+    if not routine:
+        known = tuple(s for s in known if s.kind not in ROUTINE)
+    found = match_records(logs, known)
+    near = np.zeros(len(logs), dtype=bool)
+    if signatures is None:
+        rows = np.flatnonzero(found == NONE)
+        found[rows] = find_near(logs, rows, known)
+        near[rows] = found[rows] != NONE
+    rows = np.flatnonzero(found != NONE)
+    leaks = _describe(logs, rows, known, found[rows], near[rows])
+    return _order(fold_echoes(fold_copies(leaks)))
+
+
+def _describe(
+    logs: pd.DataFrame,
+    rows: np.ndarray[Any, Any],
+    known: Sequence[Signature],
+    found: np.ndarray[Any, Any],
+    near: np.ndarray[Any, Any],
+) -> pd.DataFrame:
+    # Column by column: the tracebacks of all events would be copied with the frame.
+    names = ("timestamp", "logger", "source", "line", "message")
+    taken = {name: logs[name].array.take(rows) for name in names}
+    # Tracebacks are long, and many are the same.
+    texts = [_encode(pd.Series(taken["message"])), _encode(logs["traceback"])]
+    texts[1] = (texts[1][0], texts[1][1][rows])
+    address, state, version = (_extract(texts, p) for p in (ADDRESS, STATE, LINK))
+    said = {
+        name: np.array([*(getattr(s, name) for s in known), ""], dtype=object)[found]
+        for name in ("id", "kind", "severity")
+    }
+    return pd.DataFrame(
+        taken
+        | {
+            "signature": said["id"],
+            "kind": np.where(near, NEAR, said["kind"]),
+            "severity": np.where(near, NEAR_SEVERITY, said["severity"]),
+            "connection": address["a"].where(address["a"] != "", address["b"]),
+            "state": state["a"],
+            "library_version": version["a"] + "." + version["b"],
+            "shutdown": pd.Series(taken["message"]).str.contains(AT_SHUTDOWN),
         }
-    ).reset_index(drop=True)
-    return _order(_fold_echoes(_fold_copies(leaks)))
+    )
+
+
+def _encode(values: pd.Series) -> tuple[Any, np.ndarray[Any, Any]]:
+    texts = pa.array(values, type=pa.large_string(), from_pandas=True)
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    encoded = pc.dictionary_encode(texts)
+    codes = encoded.indices.fill_null(NONE).to_numpy(zero_copy_only=False)
+    return encoded.dictionary, codes
+
+
+def _extract(
+    texts: Sequence[tuple[Any, np.ndarray[Any, Any]]], pattern: str
+) -> pd.DataFrame:
+    """Return what a pattern finds in the messages, else in the tracebacks."""
+    parts = []
+    for distinct, codes in texts:
+        groups = pc.extract_regex(distinct, pattern)
+        table = pd.DataFrame(
+            {
+                field.name: pc.struct_field(groups, field.name).to_pandas()
+                for field in groups.type
+            },
+            dtype="str",
+        )
+        parts.append(table.reindex(codes).reset_index(drop=True))
+    return parts[0].where(parts[0].notna().any(axis=1), parts[1])
 
 
 def count_leaks(
@@ -148,7 +196,7 @@ def count_leaks(
     if logs is not None:
         covered = pd.concat([covered, LOGS.check(logs)["timestamp"].dropna()])
     bins = _bins(covered, every)
-    seen = set(leaks["kind"].astype("str"))
+    seen = set(leaks["kind"].astype("str").unique())
     kinds = ["leak", *(k for k in _kinds(seen) if k != "leak")]
     place = bins.searchsorted(dated["timestamp"], side="right") - 1
     column = dated["kind"].astype("str").map(kinds.index).to_numpy(dtype=int)
@@ -227,108 +275,10 @@ def choose_bin(logs: pd.DataFrame) -> str:
     return next(fits, STEPS[-1])
 
 
-def check_leaks(leaks: pd.DataFrame) -> pd.DataFrame:
-    """Report leaks and what follows from them as findings, one a signature.
-
-    Parameters
-    ----------
-    leaks
-        LEAKS.
-
-    Returns
-    -------
-    pandas.DataFrame
-        FINDINGS, the most severe first.
-
-    Examples
-    --------
-    >>> from diagkit.frames.leaks import LEAKS
-    >>> len(check_leaks(LEAKS.empty()))
-    0
-    """
-    LEAKS.check(leaks)
-    catalogue = {signature.id: signature for signature in load_signatures()}
-    findings = []
-    for name, events in leaks.groupby(leaks["signature"].astype("str"), sort=True):
-        signature = catalogue.get(str(name))
-        kind = str(events["kind"].iloc[0])
-        code, area = CODES.get(kind, (kind, "logs"))
-        first = events.iloc[0]
-        findings.append(
-            Finding(
-                code=code,
-                subject=str(name),
-                area=area,
-                severity=str(first["severity"]),
-                summary=_summary(kind, events),
-                evidence=_evidence(events),
-                remedy=signature.remedy if signature else "",
-            )
-        )
-    order = {code: rank for rank, (code, _) in enumerate(CODES.values())}
-    return build_findings(sorted(findings, key=lambda f: order.get(f.code, 99)))
-
-
-def _match_records(
-    logs: pd.DataFrame, known: Sequence[Signature]
-) -> list[tuple[int, Signature]]:
-    if logs.empty or not known:
-        return []
-    # One look with all first literals finds the few records that are worth a close one.
-    anchors = sorted({max(s.text, key=len) for s in known})
-    shape = "|".join(map(re.escape, anchors))
-    hit = logs["message"].str.contains(shape, regex=True)
-    hit |= logs["traceback"].str.contains(shape, regex=True).fillna(False).astype(bool)
-    candidates = logs[hit]
-    rows = []
-    for index, message, traceback, exception in zip(
-        candidates.index,
-        candidates["message"],
-        candidates["traceback"],
-        candidates["exception"],
-        strict=True,
-    ):
-        trace = traceback if isinstance(traceback, str) else ""
-        last = exception if isinstance(exception, str) else None
-        for text in (message, f"{message}\n{trace}"):
-            found = next((s for s in known if s.fits(text, last)), None)
-            if found:
-                rows.append((index, found))
-                break
-    return rows
-
-
-def _fold_copies(leaks: pd.DataFrame) -> pd.DataFrame:
-    """Keep one of the records that several handlers wrote to several files."""
-    dated = leaks["timestamp"].notna()
-    # Text handlers cut times to the second, others do not.
-    same = [
-        leaks["timestamp"].dt.floor("s"),
-        leaks["logger"].fillna(""),
-        leaks["message"],
-    ]
-    turn = leaks.groupby([*same, leaks["source"]], dropna=False).cumcount()
-    key = pd.DataFrame(dict(enumerate([*same, turn])))
-    return leaks[~(dated & key.duplicated())]
-
-
-def _fold_echoes(leaks: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the warnings that repeat an ERROR of the same connection."""
-    leak = leaks["kind"] == "leak"
-    warned = leaks["logger"] == WARNINGS_LOGGER
-    by_connection = leaks["connection"].fillna("")
-    # Addresses come back: each ERROR accounts for one warning, not for all of them.
-    errors = by_connection[leak & ~warned].value_counts()
-    echoes = leaks[leak & warned]
-    turn = echoes.groupby(by_connection[echoes.index]).cumcount()
-    allowed = errors.reindex(by_connection[echoes.index], fill_value=0)
-    return leaks.drop(echoes.index[turn.to_numpy() < allowed.to_numpy()])
-
-
 def _order(leaks: pd.DataFrame) -> pd.DataFrame:
     leaks = LEAKS.conform(leaks.reset_index(drop=True))
     for name, values in (("kind", KINDS), ("severity", SEVERITIES)):
-        extra = sorted(set(leaks[name].astype("str")) - set(values))
+        extra = sorted(set(leaks[name].astype("str").unique()) - set(values))
         leaks[name] = leaks[name].astype(
             pd.CategoricalDtype([*values, *extra], ordered=name == "severity")
         )
@@ -357,40 +307,3 @@ def _bins(times: pd.Series, every: str) -> pd.DatetimeIndex:
         raise SettingError(msg)
     bins = pd.date_range(first, last, freq=step, name="timestamp", unit="us")
     return bins.as_unit("us")
-
-
-def _summary(kind: str, events: pd.DataFrame) -> str:
-    count = len(events)
-    words = {
-        "leak": "connection{s} leaked: collected as garbage, never returned",
-        "poisoned_transaction": "use{s} of a transaction that had to be rolled back",
-        "exhaustion": "time{s} no connection was to be had",
-        "dropped_connection": "connection{s} ended by the server or the network",
-        "unfinished_transaction": "connection{s} given back inside a transaction",
-        "unclosed_context": "context{s} dropped without being left",
-        "misuse": "call{s} that the driver cannot serve",
-    }
-    text = words.get(kind, f"event{{s}} of kind {kind}")
-    return f"{count} {text.format(s='' if count == 1 else 's')}"
-
-
-def _evidence(events: pd.DataFrame) -> str:
-    signature = str(events["signature"].iloc[0])
-    first = events.iloc[0]
-    parts = [f"{signature}", f"first at {first['source']}:{first['line']}"]
-    times = events["timestamp"].dropna()
-    if len(times):
-        span = f"{times.min():%Y-%m-%d %H:%M:%S}"
-        if len(times) > 1:
-            span += f" to {times.max():%Y-%m-%d %H:%M:%S}"
-        parts.append(f"{span} UTC")
-        worst = times.dt.floor("min").value_counts()
-        if len(times) > 1:
-            at = worst[worst == worst.max()].index.min()
-            parts.append(f"most in a minute: {worst.max()} at {at:%H:%M}")
-    states = events["state"].dropna().astype("str").value_counts()
-    parts += [f"{count} in state {state}" for state, count in states.items()]
-    close = [s.id for s in load_signatures() if s.close]
-    if signature in close:
-        parts.append("wording near a known one")
-    return "; ".join(parts)

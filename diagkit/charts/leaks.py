@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from pandas.tseries.frequencies import to_offset
 
-from diagkit.analyses.leaks import KINDS
+from diagkit.analyses.kinds import CODES, KINDS
 from diagkit.charts.text import plain
 from diagkit.errors import ContractError
 from diagkit.frames.incidents import MARKS
@@ -44,6 +44,15 @@ STYLES = dict(
             Style("unfinished transaction", "#009E73", "xx"),
             Style("context not closed", "#F0E442", "--"),
             Style("misuse of the driver", "#999999", "++"),
+            Style("wait for a lock", "#117733", "||"),
+            Style("server behind not reached", "#332288", "OO"),
+            Style("request or worker broke off", "#882255", "**"),
+            Style("port taken", "#44AA99", "/\\\\"),
+            Style("client did not wait", "#DDCC77", "-."),
+            Style("unrounded percentage", "#88CCEE", "+."),
+            Style("near a known failure", "#BBBBBB", "x."),
+            Style("came back after all", "#EEEEEE", "|."),
+            Style("routine", "#FFFFFF", "."),
         ),
         strict=True,
     )
@@ -150,9 +159,14 @@ def _draw_kinds(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> No
     base = np.zeros(len(line))
     for kind in line.columns:
         values = line[kind].astype("Float64").fillna(0).to_numpy(dtype=float)
+        style = STYLES.get(str(kind), OTHER)
         if not values.any():
             continue
-        style = STYLES.get(str(kind), OTHER)
+        if CODES.get(str(kind), ("", ""))[1] == "data":
+            # What a page shows is no event of a connection: it would hide those.
+            label = f"not drawn: {style.label} ({int(values.sum())})"
+            ax.plot([], [], " ", label=label)
+            continue
         # Steps, not a patch a bar: a thousand bins stay quick.
         ax.stairs(
             base + values,

@@ -14,8 +14,9 @@ from diagkit.errors import DiagkitError, DiagkitWarning
 
 # Where it is set, a fault of diagkit itself is shown with its traceback.
 DEBUG = "DIAGKIT_DEBUG"
-# A command is a module of this room with a function of the same name.
-COMMANDS = ("demo", "leaks", "audit", "report", "notebooks")
+# A command is a module of this room with a function of the same name, a group of
+# commands one with an application of that name.
+COMMANDS = ("demo", "leaks", "logs", "audit", "report", "notebooks")
 
 
 def build_app() -> typer.Typer:
@@ -35,7 +36,11 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name in COMMANDS:
-        app.command(name)(getattr(import_module(f"diagkit.cli.{name}"), name))
+        command = getattr(import_module(f"diagkit.cli.{name}"), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 

@@ -17,5 +17,7 @@ LEAKS = Contract(
         Column("source", "str", False, "", "the file"),
         Column("line", "int64", False, "", "first physical line, from 1"),
         Column("message", "str", False, "", "the record's message"),
+        Column("library_version", "str", True, "", "of SQLAlchemy, read off its links"),
+        Column("shutdown", "bool", False, "", "written when the interpreter ended"),
     ),
 )

@@ -21,7 +21,8 @@ class Signature:
     kind
         What it is: ``leak``, ``poisoned_transaction``, ``exhaustion``,
         ``dropped_connection``, ``unfinished_transaction``, ``unclosed_context``,
-        ``misuse``. Only ``leak`` counts as a leaked connection.
+        ``misuse``, ... (`diagkit.analyses.kinds` lists them). Only ``leak`` counts as
+        a leaked connection.
     severity
         As in FINDINGS.
     library
@@ -38,6 +39,11 @@ class Signature:
         Whether this is only near a known wording.
     examples
         Messages as they stand in logs.
+    pattern
+        An RE2 pattern that must match too; empty for none.
+    last
+        Whether it says so little that any other signature explains a record better:
+        it is tried when none fits the record's message and traceback.
     """
 
     id: str
@@ -51,6 +57,8 @@ class Signature:
     exception: str = ""
     close: bool = False
     examples: tuple[str, ...] = ()
+    pattern: str = ""
+    last: bool = False
 
     def fits(self, text: str, exception: str | None) -> bool:
         """Say whether this signature explains a text.
@@ -65,11 +73,22 @@ class Signature:
         Returns
         -------
         bool
-            True where all literals stand in the text and the exception fits.
+            True where all literals stand in the text, the pattern matches, and the
+            exception fits.
         """
-        return all(literal in text for literal in self.text) and (
-            not self.exception or (exception or "").endswith(self.exception)
+        return (
+            all(literal in text for literal in self.text)
+            and (not self.exception or (exception or "").endswith(self.exception))
+            and (not self.pattern or self._matches(text))
         )
+
+    def _matches(self, text: str) -> bool:
+        # RE2 is linear in the text; a signature's pattern may be anybody's.
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = pc.match_substring_regex(pa.array([text]), self.pattern)
+        return bool(found[0].as_py())
 
 
 @lru_cache(maxsize=1)

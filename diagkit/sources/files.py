@@ -1,86 +1,98 @@
-"""Files as they come: found by path, folder or glob, unpacked, decoded to lines."""
+"""Files as they come: opened, unpacked, decoded."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
-import lzma
+import stat
 import warnings
-import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from diagkit.errors import (
     DiagkitWarning,
+    MissingExtraError,
     SourceAccessError,
     SourceError,
     SourceFormatError,
     SourceNotFoundError,
 )
+from diagkit.sources.decoding import BOMS as BOMS, Decoder, cut_lines, find_encoding
+from diagkit.sources.packers import Limits, Unpacked, Window, find_packer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
-    from _typeshed import ReadableBuffer
-
 HEAD_BYTES = 8192
-# What unpacks a file, by its first bytes: names lie, content does not.
-PACKERS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.BZ2File),
-    (b"\xfd7zXZ\x00", lzma.LZMAFile),
-)
+BLOCK_BYTES = 1024**2
 # What is no text, by its first bytes.
 BINARIES = (
     (b"SQLite format 3\x00", "a SQLite database"),
     (b"PAR1", "a Parquet file"),
-    (b"\x28\xb5\x2f\xfd", "packed with zstd, which is not read yet: unpack it first"),
     (b"PK\x03\x04", "a zip archive: unpack it first"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"%PDF", "a PDF document"),
     (b"\x7fELF", "a program"),
 )
-BOMS = (
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-)
-# A log shrinks to a tenth or a hundredth; a bomb to a thousandth and less.
-MAX_RATIO = 300
-FREE_BYTES = 256 * 1024**2
+FREE_BYTES = Limits.free_bytes
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(
+    path: Path,
+    limits: Limits | None = None,
+    tell: Callable[[int], object] | None = None,
+) -> IO[bytes]:
     """Open a file, unpacked.
+
+    What is read is the file as it was when it was opened: what is appended meanwhile
+    is left for the next time, and where it is cut meanwhile, a warning says so.
 
     Parameters
     ----------
     path
-        A file, plain or packed with gz, bz2 or xz.
+        A file, plain or packed with gz, bz2, xz or zstd.
+    limits
+        How far a packed file may grow; None for the usual limits.
+    tell
+        Is told how many bytes were read from the disk, as they are.
 
     Returns
     -------
     binary file
-        Its unpacked bytes. It refuses to grow past `MAX_RATIO` times the file's size
-        (and `FREE_BYTES`).
+        Its unpacked bytes.
 
     Raises
     ------
     SourceNotFoundError, SourceAccessError
         If it is not there, or may not be read.
+    MissingExtraError
+        If what unpacks it is not installed.
     """
     with file_errors(path):
-        raw = path.open("rb")
-        head = raw.read(8)
-        raw.seek(0)
-    for magic, unpack in PACKERS:
-        if head.startswith(magic):
-            most = max(FREE_BYTES, MAX_RATIO * path.stat().st_size)
-            return io.BufferedReader(_Bounded(unpack(raw), raw, path, most))
-    return raw
+        raw = path.open("rb", buffering=0)
+        try:
+            window = Window(raw, path.name, _find_size(path), tell)
+            stream = io.BufferedReader(window, BLOCK_BYTES)
+            # A peek, for a pipe cannot be wound back.
+            unpack = find_packer(stream.peek(8))
+            if unpack is None:
+                return stream
+            limits = limits or Limits(free_bytes=FREE_BYTES)
+            unpacked = Unpacked(unpack, stream, window, str(path), limits)
+            return io.BufferedReader(unpacked, BLOCK_BYTES)
+        except BaseException as error:
+            raw.close()
+            if isinstance(error, MissingExtraError):
+                msg = f"{path}: {error}"
+                raise MissingExtraError(msg) from None
+            raise
+
+
+def _find_size(path: Path) -> int | None:
+    """Return the size of a file; None for a pipe, or what else has none."""
+    status = path.stat()
+    return (status.st_size or None) if stat.S_ISREG(status.st_mode) else None
 
 
 @contextmanager
@@ -103,7 +115,7 @@ def file_errors(path: Path) -> Iterator[None]:
     except IsADirectoryError:
         msg = f"{path}: is a folder, not a file"
         raise SourceFormatError(msg) from None
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+    except EOFError as error:
         msg = f"{path}: the packed file is damaged ({error})"
         raise SourceFormatError(msg) from None
     except OSError as error:
@@ -118,8 +130,8 @@ def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
     Parameters
     ----------
     path
-        A file in UTF-8 or, with its mark, UTF-16; plain or packed. Bytes that are no
-        text are kept, spelled out (``\xff``).
+        A file in UTF-8 or UTF-16 (see `find_encoding`); plain or packed. Bytes that
+        are no text are kept, spelled out (``\xff``).
 
     Yields
     ------
@@ -132,45 +144,82 @@ def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
         If it is no text at all.
     """
     with open_bytes(path) as stream, file_errors(path):
-        head = _peek(stream, path)
-        why = find_binary(head)
-        if why:
-            msg = f"{path}: is no text file ({why})"
-            raise SourceFormatError(msg)
-        encoding = next((e for mark, e in BOMS if head.startswith(mark)), "utf-8")
+        encoding = find_encoding(_text_head(stream, path))
         with io.TextIOWrapper(
             stream, encoding=encoding, errors="backslashreplace", newline="\n"
         ) as text:
             yield text
 
 
-def iterate_lines(path: Path) -> Iterator[str]:
+def iterate_lines(
+    path: Path,
+    limits: Limits | None = None,
+    tell: Callable[[int], object] | None = None,
+) -> Generator[str]:
     r"""Read a text file's lines, without their ends.
 
     Parameters
     ----------
     path
         As for `open_text`.
+    limits, tell
+        As for `open_bytes`.
 
     Yields
     ------
     str
-        A line, without ``\n`` or ``\r\n``. Where a packed file is cut off, the lines
-        before the break come, and a warning says that it is.
+        A line, without ``\n`` or ``\r\n``. Bytes that are no text come spelled out
+        (``\xff``), and a warning counts them. Where a packed file is cut off, the lines
+        before the break come, and a warning says where it is.
+
+    Raises
+    ------
+    SourceFormatError
+        If it is no text at all, or grows past its limits.
     """
-    with open_text(path) as text:
-        count = 0
-        try:
-            for line in text:
-                count += 1
-                yield line.removesuffix("\n").removesuffix("\r")
-        except (EOFError, zlib.error, lzma.LZMAError) as error:
-            warnings.warn(
-                f"{path.name}: damaged after line {count} ({error}); what stands "
-                "before is read",
-                DiagkitWarning,
-                stacklevel=2,
-            )
+    with open_bytes(path, limits, tell) as stream, file_errors(path):
+        decoder = Decoder(find_encoding(_text_head(stream, path)))
+        damage: list[EOFError] = []
+        count = whole = 0
+        for lines in cut_lines(_decode(stream, decoder, damage)):
+            yield from lines
+            count += len(lines)
+            whole = whole if damage else count
+    if damage:
+        said = f"damaged after line {whole} ({damage[0]}); what stands before is read"
+        _warn(path, said)
+    if decoder.odd_bytes:
+        _warn(
+            path,
+            f"{decoder.odd_bytes:,} bytes are no {decoder.encoding.upper()}; they are "
+            r"kept, spelled out as \xff",
+        )
+
+
+def _decode(
+    stream: IO[bytes], decoder: Decoder, damage: list[EOFError]
+) -> Iterator[str]:
+    assert isinstance(stream, io.BufferedReader)
+    try:
+        # One step of the packer at a time: what comes before damage is not lost.
+        while data := stream.read1(BLOCK_BYTES):
+            yield decoder.decode(data)
+    except EOFError as error:
+        damage.append(error)
+    yield decoder.decode(b"", final=True)
+
+
+def _warn(path: Path, what: str) -> None:
+    warnings.warn(f"{path.name}: {what}", DiagkitWarning, stacklevel=3)
+
+
+def _text_head(stream: IO[bytes], path: Path) -> bytes:
+    head = _peek(stream)
+    why = find_binary(head)
+    if why:
+        msg = f"{path}: is no text file ({why})"
+        raise SourceFormatError(msg)
+    return head
 
 
 def read_head(path: Path) -> bytes:
@@ -185,9 +234,17 @@ def read_head(path: Path) -> bytes:
     -------
     bytes
         At most `HEAD_BYTES`.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, or what unpacks it is not installed.
     """
-    with open_bytes(path) as stream:
-        return _peek(stream, path)
+    try:
+        with open_bytes(path) as stream, file_errors(path):
+            return _peek(stream)
+    except MissingExtraError as error:
+        raise SourceAccessError(str(error)) from None
 
 
 def find_binary(head: bytes) -> str:
@@ -213,7 +270,9 @@ def find_binary(head: bytes) -> str:
     for magic, what in BINARIES:
         if head.startswith(magic):
             return what
-    if head.startswith(tuple(mark for mark, _ in BOMS[:2])) or len(head) < 256:
+    # A file that was cut under its writer begins with a hole.
+    head = head.lstrip(b"\x00")
+    if find_encoding(head).startswith("utf-16") or len(head) < 256:
         return ""
     text = head.decode("utf-8", errors="replace")
     odd = sum(
@@ -222,44 +281,10 @@ def find_binary(head: bytes) -> str:
     return "binary data" if odd > 0.3 * len(text) else ""
 
 
-class _Bounded(io.RawIOBase):
-    """An unpacked stream that stops before it fills the memory."""
-
-    def __init__(
-        self, stream: IO[bytes], raw: IO[bytes], path: Path, most: int
-    ) -> None:
-        self._stream, self._raw, self._path, self._left = stream, raw, path, most
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: ReadableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self._stream.read(len(view))
-        self._left -= len(data)
-        if self._left < 0:
-            msg = (
-                f"{self._path}: unpacks to more than {MAX_RATIO} times its size; "
-                "unpack it yourself if it is to be trusted"
-            )
-            raise SourceFormatError(msg)
-        view[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._stream.close()
-        self._raw.close()
-        super().close()
-
-
-def _peek(stream: IO[bytes], path: Path) -> bytes:
-    try:
-        if isinstance(stream, io.BufferedReader):
-            return stream.peek(HEAD_BYTES)[:HEAD_BYTES]
-    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-        msg = f"{path}: the packed file is damaged ({error})"
-        raise SourceFormatError(msg) from None
-    return b""
+def _peek(stream: IO[bytes]) -> bytes:
+    """Return the first bytes without taking them."""
+    assert isinstance(stream, io.BufferedReader)
+    return stream.peek(HEAD_BYTES)[:HEAD_BYTES]
 
 
 def refuse_empty(path: Path) -> None:
@@ -276,6 +301,7 @@ def refuse_empty(path: Path) -> None:
         If it is empty.
     """
     with file_errors(path):
-        if path.stat().st_size == 0:
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode) and status.st_size == 0:
             msg = f"{path}: the file is empty"
             raise SourceError(msg)

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.resources import files
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-Follows = Literal["any", "traceback", "indented", "none"]
+from diagkit.sources.jsonlines import JsonFormat, read_json_line
+from diagkit.sources.layouts import (
+    compile_layout,
+    compile_pattern,
+    find_gate,
+    read_layout,
+)
 
-# What stands for a field of a layout. A level without brackets must be a known word;
-# in brackets any word is one.
-BLOCKS = {
-    "timestamp": (
-        r"(?P<timestamp>\d{4}[-/.]\d\d[-/.]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
-        r"(?: ?(?:Z|UTC|[+-]\d\d:?\d\d)(?![\w:]))?)"
-    ),
-    "level": (
-        r"(?P<level>TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|"
-        r"FATAL|trace|debug|info|notice|success|warn(?:ing)?|err(?:or)?|critical|fatal)"
-    ),
-    "logger": r"(?P<logger>[\w.$<>/-]+(?::[\w.$<>/-]+)*)",
-    "message": r"(?P<message>.*)",
-    "skip": r"[^\s\[\]]+",
-}
-BRACKETED_LEVEL = r"\[(?P<level>[A-Za-z]{2,12}) *\]"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from diagkit.sources.timestyles import TimeStyle
+
+__all__ = [
+    "ANSI",
+    "NEVER_FIRST",
+    "Follows",
+    "LineFormat",
+    "Registry",
+    "compile_layout",
+    "load_registry",
+    "make_format",
+    "parse_json_line",
+]
+
+Follows = Literal["any", "block", "traceback", "indented", "none"]
+
 ANSI = re.compile(r"\x1b\[[\d;]*m")
 # No format begins a line with one of these.
-NEVER_FIRST = frozenset(" \t{}()>|^~+*#\"'`,;!?-&=")
+NEVER_FIRST = frozenset(" \t{}()>|^~+*#\"'`,;!?&=")
+# Files with further formats, and the group of entry points that name such files.
+ENVIRONMENT = "DIAGKIT_FORMATS"
+ENTRY_POINTS = "diagkit.formats"
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,18 @@ class LineFormat:
         Which lines without a format of their own belong to such a record.
     logger, level
         What the record has where the line does not say.
+    joins
+        Levels that are none: such a line goes on with the record before it, where
+        that is of this format too.
+    needs
+        Text without which no line is of this format.
+    starts
+        The characters that a line may begin with, as in brackets of a regular
+        expression; empty where any may.
+    gate
+        What every line begins with that this format explains.
+    style
+        How the time is written, where the layout says it itself.
     examples
         Lines with the fields that must be found in them.
     """
@@ -56,7 +81,33 @@ class LineFormat:
     follows: Follows
     logger: str | None = None
     level: str | None = None
-    examples: tuple[dict[str, str], ...] = field(default=(), repr=False)
+    joins: frozenset[str] = frozenset()
+    needs: str = ""
+    starts: str = ""
+    gate: str = ""
+    style: TimeStyle | None = field(default=None, repr=False)
+    examples: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+
+    def may_begin(self, first: str) -> bool:
+        """Say whether such a line may begin with a character.
+
+        Parameters
+        ----------
+        first
+            The character.
+
+        Returns
+        -------
+        bool
+            False where none of its lines does.
+        """
+        if self.starts:
+            return re.match(f"[{self.starts}]", first) is not None
+        return first not in NEVER_FIRST
+
+
+# Formats that share what their lines begin with.
+Group = tuple[re.Pattern[str] | None, tuple[LineFormat, ...]]
 
 
 @dataclass(frozen=True)
@@ -67,15 +118,20 @@ class Registry:
     ----------
     formats
         Text formats in the order in which they are tried.
-    json_keys
-        For each field the keys of JSON lines under which it may stand.
+    json_formats
+        Formats of JSON lines in the order in which they are tried.
     levels
         Spellings of the five levels of LOGS.
     """
 
     formats: tuple[LineFormat, ...]
-    json_keys: dict[str, tuple[str, ...]]
+    json_formats: tuple[JsonFormat, ...]
     levels: dict[str, str]
+
+    @property
+    def json_keys(self) -> dict[str, tuple[str, ...]]:
+        """Keys of JSON lines under which each field may stand, in plain formatters."""
+        return self.json_formats[-1].keys
 
     def recognise(self, line: str) -> tuple[LineFormat, re.Match[str]] | None:
         """Find the first format that explains how a line begins a record.
@@ -90,10 +146,16 @@ class Registry:
         tuple of LineFormat and re.Match, or None
             None where the line begins no record that is known.
         """
-        for candidate in self._candidates(line[:1]):
-            match = candidate.pattern.fullmatch(line)
-            if match:
-                return candidate, match
+        for gate, formats in self._candidates(line[:1]):
+            for position, candidate in enumerate(formats):
+                # The gate saves the others; the first is as quick as the gate.
+                if position == 1 and gate is not None and not gate.match(line):
+                    break
+                if candidate.needs and candidate.needs not in line:
+                    continue
+                match = candidate.pattern.fullmatch(line)
+                if match:
+                    return candidate, match
         return None
 
     def level_name(self, level: str | None) -> str | None:
@@ -115,89 +177,161 @@ class Registry:
         return self.levels.get(upper, upper) or None
 
     @cached_property
-    def _by_start(self) -> tuple[tuple[LineFormat, ...], ...]:
-        shapes = [(f, f.pattern.pattern) for f in self.formats]
-        digit = tuple(f for f, shape in shapes if shape.startswith("(?P<timestamp>"))
-        bracket = tuple(f for f, shape in shapes if shape.startswith(r"\["))
-        rest = tuple(f for f in self.formats if f not in (*digit, *bracket))
-        return digit + rest, bracket, rest
+    def _by_start(self) -> dict[str, tuple[Group, ...]]:
+        # The first character of a line leaves few formats to try: most lines of a
+        # traceback begin with a blank, and none is tried for them.
+        return {chr(i): self._groups(chr(i)) for i in range(128)} | {
+            "": (),
+            "other": self._groups("\x80"),
+        }
 
-    def _candidates(self, first: str) -> tuple[LineFormat, ...]:
-        # Most lines of a traceback begin with a blank: no format is tried for them.
-        if first in NEVER_FIRST:
-            return ()
-        digit, bracket, rest = self._by_start
-        if first.isdigit():
-            return digit
-        return bracket if first == "[" else rest
+    def _groups(self, first: str) -> tuple[Group, ...]:
+        groups: list[tuple[str, list[LineFormat]]] = []
+        for candidate in self.formats:
+            if not candidate.may_begin(first):
+                continue
+            # No line begins with times of two styles, so formats of one style may be
+            # drawn together; not past a format that could begin with any.
+            last = max((i for i, g in enumerate(groups) if not g[0]), default=-1)
+            same = [g for g in groups[last + 1 :] if g[0] == candidate.gate != ""]
+            if same:
+                same[0][1].append(candidate)
+            else:
+                groups.append((candidate.gate, [candidate]))
+        return tuple(
+            (re.compile(gate) if gate else None, tuple(formats))
+            for gate, formats in groups
+        )
+
+    def _candidates(self, first: str) -> tuple[Group, ...]:
+        groups = self._by_start.get(first)
+        return self._by_start["other"] if groups is None else groups
 
 
-def compile_layout(layout: str) -> re.Pattern[str]:
-    """Turn a layout into the regular expression that it stands for.
+def load_registry(extra_paths: Sequence[str | Path] = ()) -> Registry:
+    """Read the formats that come with diagkit, and those of its user.
 
     Parameters
     ----------
-    layout
-        A line with fields in braces, as `formats.toml` explains.
-
-    Returns
-    -------
-    re.Pattern
-        Matches a whole line.
-
-    Examples
-    --------
-    >>> pattern = compile_layout("{timestamp} {level} {message}")
-    >>> pattern.fullmatch("2025-11-24 23:20:56 ERROR lost it")["message"]
-    'lost it'
-    """
-    out = ""
-    for token in re.split(r"( ?\{message\}|\[\{level\}\]|\{\w+\}| )", layout):
-        if token in (" {message}", "{message}"):
-            # An empty message loses its blank where a file was trimmed.
-            out += (
-                rf"(?: {BLOCKS['message']}|)" if token[0] == " " else BLOCKS["message"]
-            )
-        elif token == "[{level}]":
-            out += BRACKETED_LEVEL
-        elif token.startswith("{") and token.endswith("}"):
-            out += BLOCKS[token[1:-1]]
-        else:
-            out += " +" if token == " " else re.escape(token)
-    return re.compile(out, re.DOTALL)
-
-
-@lru_cache(maxsize=1)
-def load_registry() -> Registry:
-    """Read the formats that come with diagkit.
+    extra_paths
+        TOML files with further formats, in the order in which they are tried. They go
+        before those that the environment variable ``DIAGKIT_FORMATS`` names (between
+        them what separates the entries of ``PATH``), those before the ones of entry
+        points in the group ``diagkit.formats``, and the built-in ones come last.
 
     Returns
     -------
     Registry
-        All of them.
+        All of them. Each file is read once in the life of a process.
+
+    Raises
+    ------
+    SettingError
+        If a file cannot be read or an entry is wrong; it names both.
 
     Examples
     --------
     >>> load_registry().recognise("2025-11-24 18:17:11 - root - INFO - up")[0].name
     'python.dashes'
     """
+    return _load(tuple(map(str, extra_paths)), os.environ.get(ENVIRONMENT, ""))
+
+
+@lru_cache(maxsize=16)
+def _load(extra_paths: tuple[str, ...], named: str) -> Registry:
+    registry = _load_own()
+    paths = [*extra_paths, *filter(None, named.split(os.pathsep))]
+    points = find_entry_points()
+    if not paths and not points:
+        return registry
+    from diagkit.sources.formatfiles import extend_registry
+
+    return extend_registry(registry, paths, points)
+
+
+@lru_cache(maxsize=1)
+def find_entry_points() -> tuple[Any, ...]:
+    """Find the entry points by which installed packages bring formats.
+
+    Returns
+    -------
+    tuple of importlib.metadata.EntryPoint
+        By name, so that their order is always the same.
+
+    Examples
+    --------
+    >>> find_entry_points()
+    ()
+    """
+    from importlib.metadata import entry_points
+
+    found = entry_points(group=ENTRY_POINTS)
+    return tuple(sorted(found, key=lambda point: (point.name, point.value)))
+
+
+@lru_cache(maxsize=1)
+def _load_own() -> Registry:
     text = files("diagkit.sources").joinpath("formats.toml").read_text(encoding="utf-8")
     data = tomllib.loads(text)
-    formats = tuple(
-        LineFormat(
-            name=row["name"],
-            pattern=compile_layout(row["layout"])
-            if "layout" in row
-            else re.compile(row["pattern"], re.DOTALL),
-            follows=row["follows"],
-            logger=row.get("logger"),
-            level=row.get("level"),
-            examples=tuple(row["examples"]),
-        )
-        for row in data["format"]
+    return Registry(
+        formats=tuple(map(make_format, data["format"])),
+        json_formats=tuple(map(_make_json_format, data["json"])),
+        levels=data["levels"],
     )
-    keys = {name: tuple(keys) for name, keys in data["json"].items()}
-    return Registry(formats, keys, data["levels"])
+
+
+def make_format(row: dict[str, Any]) -> LineFormat:
+    """Make a format of an entry of `formats.toml`.
+
+    Parameters
+    ----------
+    row
+        The entry.
+
+    Returns
+    -------
+    LineFormat
+        The format.
+
+    Raises
+    ------
+    SettingError
+        If its layout cannot be read.
+    """
+    fields: dict[str, Any] = {
+        key: row[key] for key in ("logger", "level", "needs", "starts") if key in row
+    }
+    if "layout" in row:
+        layout = read_layout(row["layout"])
+        pattern = layout.pattern
+        fields = {
+            "starts": layout.starts,
+            "gate": layout.gate,
+            "style": layout.style,
+            **fields,
+        }
+    else:
+        pattern = compile_pattern(row["pattern"])
+        fields["gate"] = find_gate(row["pattern"])
+    return LineFormat(
+        name=row["name"],
+        pattern=pattern,
+        follows=row.get("follows", "any"),
+        joins=frozenset(row.get("joins", ())),
+        examples=tuple(row["examples"]),
+        **fields,
+    )
+
+
+def _make_json_format(row: dict[str, Any]) -> JsonFormat:
+    names = ("message", "timestamp", "level", "logger", "exception")
+    return JsonFormat(
+        name=row["name"],
+        has=tuple(row.get("has", ())),
+        keys={name: tuple(row[name]) for name in names if name in row},
+        levels=row.get("levels", {}),
+        append=tuple(row.get("append", ())),
+    )
 
 
 def parse_json_line(line: str, registry: Registry) -> dict[str, object] | None:
@@ -215,27 +349,11 @@ def parse_json_line(line: str, registry: Registry) -> dict[str, object] | None:
     dict or None
         The fields found (``message`` always, the others where they are), as JSON has
         them. None where the line is no JSON object with a message.
+
+    Examples
+    --------
+    >>> parse_json_line('{"msg": "up", "x": 3}', load_registry())
+    {'message': 'up'}
     """
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(data, dict):
-        return None
-    found: dict[str, object] = {}
-    for name, keys in registry.json_keys.items():
-        for key in keys:
-            value = _dig(data, key)
-            if value is not None:
-                found[name] = value
-                break
-    return found if "message" in found else None
-
-
-def _dig(data: dict[str, object], key: str) -> object:
-    if key in data:
-        return data[key]
-    value: object = data
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+    found = read_json_line(line, registry.json_formats)
+    return found[1] if found is not None else None

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagkit.errors import SourceError
-from diagkit.sources.files import BOMS, find_binary, read_head
+from diagkit.sources.decoding import find_encoding
+from diagkit.sources.envelopes import HEAD_LINES, find_envelope
+from diagkit.sources.files import find_binary, read_head
 from diagkit.sources.formats import ANSI, load_registry, parse_json_line
 from diagkit.sources.pool import ACTIVITY_NAMES, POOL_NAMES
 
@@ -21,7 +23,9 @@ TABLES = {
     "pool": (POOL_NAMES, ("timestamp", "checked_out", "size")),
     "activity": (ACTIVITY_NAMES, ("timestamp", "pid", "backend_start")),
 }
-LOG_NAME = re.compile(r".*\.(?:log|out|err|jsonl|ndjson)(?:\.\d+)?(?:\.(?:gz|bz2|xz))?")
+LOG_NAME = re.compile(
+    r".*\.(?:log|out|err|jsonl|ndjson)(?:\.\d+)?(?:\.(?:gz|bz2|xz|zst))?"
+)
 COMPOSE = re.compile(r"^services:\s*(?:#.*)?$", re.MULTILINE)
 # Kinds of files that are recognised and that no reader takes yet, or ever.
 DOCUMENTS = {
@@ -81,8 +85,7 @@ def identify_file(path: Path) -> Identity:
     why = find_binary(head)
     if why:
         return Identity("binary", why)
-    encoding = next((e for mark, e in BOMS if head.startswith(mark)), "utf-8")
-    text = head.decode(encoding, errors="replace")
+    text = head.decode(find_encoding(head), errors="replace")
     return _identify_text(path, text)
 
 
@@ -120,7 +123,9 @@ def _identify_table(path: Path, header: str) -> Identity | None:
 
 def _has_records(lines: list[str]) -> bool:
     registry = load_registry()
-    for line in lines[:200]:
+    if find_envelope(lines[:HEAD_LINES]) is not None:
+        return True
+    for line in lines[:HEAD_LINES]:
         if line.startswith("{"):
             fields = parse_json_line(line, registry)
             if fields is not None and len(fields) > 1:

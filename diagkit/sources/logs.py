@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
+from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pandas as pd
 
 from diagkit.engine.spread import map_parts
-from diagkit.errors import DiagkitWarning, SettingError, SourceFormatError
+from diagkit.errors import DiagkitWarning, SourceFormatError
 from diagkit.frames.logs import LEVELS, LOGS
-from diagkit.signatures.catalogue import Signature, find_signature, load_signatures
-from diagkit.sources.files import iterate_lines, refuse_empty
+from diagkit.sources.decoding import find_encoding
+from diagkit.sources.envelopes import HEAD_LINES, find_envelope, peel
+from diagkit.sources.files import (
+    HEAD_BYTES,
+    find_binary,
+    iterate_lines,
+    open_bytes,
+    refuse_empty,
+)
 from diagkit.sources.identify import identify_file
+from diagkit.sources.literals import find_literals
 from diagkit.sources.paths import SourceFile, find_files
 from diagkit.sources.records import Record, iterate_records
+from diagkit.sources.remote import RemoteFile
+from diagkit.sources.search import search_records
 from diagkit.sources.times import find_zone, parse_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import io
+    from collections.abc import Callable, Iterable, Sequence
 
+    from diagkit.signatures.catalogue import Signature
+    from diagkit.sources.packers import Limits
     from diagkit.sources.paths import Paths
 
 FIELDS = ("level", "logger", "message", "exception", "traceback", "line", "lines")
+# One file that is smaller is read before a bar would be seen.
+BAR_BYTES = 50 * 1000**2
+# Records of several services come out of the order of their lines, by a few.
+DISORDER = 16
 
 
 def read_logs(
@@ -32,20 +53,31 @@ def read_logs(
     matching: str | Signature | Iterable[str | Signature] | None = None,
     engine: Any = None,
     progress: bool = True,
+    *,
+    limits: Limits | None = None,
+    year: int | None = None,
 ) -> pd.DataFrame:
-    """Read logs, every record of every file.
+    r"""Read logs, every record of every file.
 
     Formats are recognised line by line, so that output of several loggers in one file
     comes apart: Python text formats, JSON lines, uvicorn, bare warnings. Lines that
     begin no record belong to the one before them (tracebacks, messages of several
     lines); what no format explains is still a row.
 
+    What a launcher puts before each line (docker, compose, Kubernetes, journald ...) is
+    taken off first, so that a log reads the same bare and wrapped; the records of each
+    service are put together by themselves. A record without a time of its own gets that
+    of the wrapping, if it has one. Else it has none, and ``after`` and ``before`` say
+    between which times of its file it was written.
+
     Parameters
     ----------
     paths
-        A file, a folder, a glob, or a list of these. Packed files (gz, bz2, xz) are
-        unpacked. In a folder, files that are no logs are left out, with a warning that
-        names them.
+        A file, a folder, a glob, a URL (``s3://`` ..., with fsspec), or a list of
+        these. Packed files (gz, bz2, xz, zstd) are unpacked; UTF-8 and UTF-16 are read,
+        and bytes that are neither are kept, spelled out (``\xff``), with a warning.
+        What is appended to a file while it is read is left for the next time. In a
+        folder, files that are no logs are left out, with a warning that names them.
     tz
         Zone of times that are written without one, for example ``"Europe/Berlin"``.
         None: they are taken as UTC, with a warning.
@@ -55,12 +87,18 @@ def read_logs(
     engine
         None, a `distributed.Client`, or the address of a Dask scheduler.
     progress
-        Show a progress bar where there are several files.
+        Show a progress bar where there are several files, or much to read.
+    limits
+        How far a packed file may grow; None for the usual `Limits`.
+    year
+        Year of the first time that names none (syslog, logcat); without it such times
+        are missing, with a warning.
 
     Returns
     -------
     pandas.DataFrame
-        LOGS, in the order of the files and their lines.
+        LOGS, in the order of the files (rotated ones in the order of their writing) and
+        their lines.
 
     Raises
     ------
@@ -81,16 +119,21 @@ def read_logs(
         find_zone(tz)
     literals = find_literals(matching)
     files = _only_logs(find_files(paths), paths)
-    work = partial(read_log_file, tz=tz, literals=literals)
-    parts = map_parts(work, files, engine)
-    frames = list(_with_bar(parts, len(files), show=progress))
+    work = partial(read_log_file, tz=tz, literals=literals, limits=limits, year=year)
+    frames = _read_all(files, work, engine, show=progress)
     if not literals:
         _tell_unknown(frames)
     return join_logs(frames)
 
 
 def read_log_file(
-    file: SourceFile, tz: str | None, literals: Sequence[str] = ()
+    file: SourceFile,
+    tz: str | None,
+    literals: Sequence[str] = (),
+    *,
+    limits: Limits | None = None,
+    tell: Callable[[int], object] | None = None,
+    year: int | None = None,
 ) -> pd.DataFrame:
     """Read one log.
 
@@ -102,16 +145,82 @@ def read_log_file(
         Zone of times without one.
     literals
         Where there are any, only records that hold one of them come.
+    limits
+        How far it may grow, if it is packed; None for the usual ones.
+    tell
+        Is told how many bytes were read from the disk, as they are.
+    year
+        Year of the first of the times that name none.
 
     Returns
     -------
     pandas.DataFrame
         LOGS.
     """
-    batch = _Batch()
-    for record in iterate_records(iterate_lines(file.path), literals):
-        batch.add(record)
-    return batch.frame(file.name, tz)
+    found = _search(file, tz, literals, limits, tell, year) if literals else None
+    if found is not None:
+        return found
+    # Closed whatever happens: an interrupt leaves no file open.
+    with closing(iterate_lines(file.path, limits, tell)) as lines:
+        head = list(islice(lines, HEAD_LINES))
+        envelope = find_envelope(head)
+        everything = chain(head, lines)
+        del head
+        if envelope is None:
+            batch = _Batch(literals, disorder=1)
+            for record in iterate_records(everything):
+                batch.add(record)
+        else:
+            batch = _Batch(literals, disorder=DISORDER)
+            for service, record in peel(everything, envelope):
+                batch.add(record, service)
+    return batch.frame(file.name, tz, year)
+
+
+def _search(
+    file: SourceFile,
+    tz: str | None,
+    literals: Sequence[str],
+    limits: Limits | None,
+    tell: Callable[[int], object] | None,
+    year: int | None,
+) -> pd.DataFrame | None:
+    """Look for literals without building every record, where that gives the same.
+
+    It does in plain UTF-8 without an envelope, if every record that is found has a
+    time: one without it needs its neighbours', which only the whole file tells.
+    """
+    if any("\n" in literal for literal in literals):
+        return None
+    batch = _Batch((), disorder=1)
+    # Where it is given up, the slow way warns of what it finds.
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with open_bytes(file.path, limits, tell) as raw:
+            stream = cast("io.BufferedReader", raw)
+            try:
+                if not _is_bare(stream.peek(1)):
+                    return None
+                for record in search_records(stream, literals):
+                    if record.timestamp is None:
+                        return None
+                    batch.add(record)
+            except (EOFError, UnicodeDecodeError, SourceFormatError):
+                return None
+        logs = batch.frame(file.name, tz, year)
+    if logs["timestamp"].isna().any():
+        return None
+    for warning in told:
+        warnings.warn(warning.message, stacklevel=2)
+    return logs
+
+
+def _is_bare(head: bytes) -> bool:
+    """Say whether a file begins as UTF-8 text without an envelope."""
+    if find_encoding(head) != "utf-8" or find_binary(head[:HEAD_BYTES]):
+        return False
+    lines = head.decode("utf-8", errors="replace").split("\n")[:HEAD_LINES]
+    return find_envelope([line.removesuffix("\r") for line in lines]) is None
 
 
 def join_logs(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -141,66 +250,68 @@ def join_logs(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return LOGS.conform(logs)
 
 
-def find_literals(
-    matching: str | Signature | Iterable[str | Signature] | None,
-) -> tuple[str, ...]:
-    """Return the literals that records must hold.
-
-    Parameters
-    ----------
-    matching
-        Ids of the catalogue, signatures, plain literals, or None.
-
-    Returns
-    -------
-    tuple of str
-        Without repetition; of a signature its first literal. Empty for None.
-
-    Raises
-    ------
-    SettingError
-        If a literal is empty, or looks like an id and the catalogue has none such.
-
-    Examples
-    --------
-    >>> find_literals("sqlalchemy.queuepool_timeout")
-    ('QueuePool limit of size ',)
-    """
-    if matching is None:
-        return ()
-    wanted = [matching] if isinstance(matching, str | Signature) else list(matching)
-    libraries = {s.id.split(".")[0] for s in load_signatures()}
-    out: dict[str, None] = {}
-    for item in wanted:
-        if isinstance(item, Signature):
-            out[item.text[0]] = None
-        elif not item:
-            msg = "matching: an empty literal matches every record; leave it out"
-            raise SettingError(msg)
-        elif " " not in item and item.split(".")[0] in libraries and "." in item:
-            out[find_signature(item).text[0]] = None
-        else:
-            out[item] = None
-    return tuple(out)
-
-
 class _Batch:
-    """Records of one file, as columns."""
+    """Records of one file, as columns.
 
-    def __init__(self) -> None:
+    Of records that hold no literal the times are kept where they are needed: next to
+    records without one.
+    """
+
+    def __init__(self, literals: Sequence[str], disorder: int) -> None:
+        self._literals, self._disorder = literals, disorder
         self._times: list[object] = []
-        self._columns: dict[str, list[object]] = {name: [] for name in FIELDS}
+        self._lines: list[int] = []
+        self._kept: list[bool] = []
+        self._columns: dict[str, list[object]] = {
+            name: [] for name in (*FIELDS, "service")
+        }
+        self._recent: deque[Record] = deque(maxlen=disorder)
+        self._wanted = 0
 
-    def add(self, record: Record) -> None:
-        self._times.append(record.timestamp)
+    def add(self, record: Record, service: str | None = None) -> None:
+        if self._literals and not record.holds(self._literals):
+            self._pass(record)
+            return
+        if record.timestamp is None:
+            for neighbour in self._recent:
+                self._note(neighbour, kept=False)
+            self._recent.clear()
+            self._wanted = self._disorder
+        elif self._disorder == 1:
+            self._recent.clear()  # this one is nearer to whatever follows
+        self._note(record, kept=True)
         for name in FIELDS:
             self._columns[name].append(getattr(record, name))
+        self._columns["service"].append(service)
 
-    def frame(self, name: str, tz: str | None) -> pd.DataFrame:
-        columns: dict[str, Any] = dict(self._columns)
-        columns["timestamp"] = parse_times(self._times, tz, name)
-        columns["source"] = [name] * len(self._times)
+    def frame(self, name: str, tz: str | None, year: int | None) -> pd.DataFrame:
+        kept = pd.Series(self._kept, dtype=bool)
+        times = parse_times(self._times, tz, name, year)
+        rows = pd.DataFrame(self._columns)
+        if self._disorder > 1:
+            order = np.argsort(self._lines, kind="stable")
+            kept, times = kept.iloc[order], times.iloc[order]
+            rows = rows.sort_values("line", kind="stable")
+        columns: dict[str, Any] = {str(key): rows[key].array for key in rows}
+        columns["timestamp"] = times[kept].array
+        columns["after"] = times.ffill()[kept].array
+        columns["before"] = times.bfill()[kept].array
+        columns["source"] = [name] * len(rows)
         return LOGS.build(columns)
+
+    def _pass(self, record: Record) -> None:
+        if record.timestamp is None:
+            return
+        if self._wanted:
+            self._wanted -= 1
+            self._note(record, kept=False)
+        else:
+            self._recent.append(record)
+
+    def _note(self, record: Record, *, kept: bool) -> None:
+        self._times.append(record.timestamp)
+        self._lines.append(record.line)
+        self._kept.append(kept)
 
 
 def _tell_unknown(frames: list[pd.DataFrame]) -> None:
@@ -225,7 +336,8 @@ def _only_logs(files: list[SourceFile], asked: Paths) -> list[SourceFile]:
     logs = [file for file in files if kinds[file].kind == "logs"]
     left = [file for file in files if kinds[file].kind != "logs"]
     if not logs:
-        msg = f"{asked}: holds no log that can be read (" + _list(left, kinds) + ")"
+        where = _say(asked)
+        msg = f"{where}: holds no log that can be read (" + _list(left, kinds) + ")"
         raise SourceFormatError(msg)
     if left:
         warnings.warn(
@@ -236,6 +348,12 @@ def _only_logs(files: list[SourceFile], asked: Paths) -> list[SourceFile]:
     return logs
 
 
+def _say(asked: Paths) -> str:
+    # A URL may carry a password.
+    url = isinstance(asked, str) and "://" in asked
+    return str(RemoteFile(str(asked))) if url else str(asked)
+
+
 def _list(files: list[SourceFile], kinds: dict[SourceFile, Any]) -> str:
     shown = [
         f"{file.name}: {kinds[file].note or kinds[file].kind}" for file in files[:5]
@@ -244,12 +362,29 @@ def _list(files: list[SourceFile], kinds: dict[SourceFile, Any]) -> str:
     return ", ".join(shown) + more
 
 
-def _with_bar(
-    parts: Iterator[pd.DataFrame], total: int, *, show: bool
-) -> Iterator[pd.DataFrame]:
-    if not show or total < 2:
-        yield from parts
-        return
+def _read_all(
+    files: list[SourceFile],
+    work: Callable[..., pd.DataFrame],
+    engine: Any,
+    *,
+    show: bool,
+) -> list[pd.DataFrame]:
+    """Read the files, with a bar: of bytes here, of files on a cluster."""
+    size = sum(file.path.stat().st_size for file in files) if show else 0
+    if not show or (len(files) < 2 and size < BAR_BYTES):
+        return list(map_parts(work, files, engine))
     from tqdm.auto import tqdm
 
-    yield from tqdm(parts, total=total, unit="file", desc="read_logs", leave=False)
+    if engine is not None:
+        parts = map_parts(work, files, engine)
+        count = len(files)
+        return list(tqdm(parts, "read_logs", count, unit="file", leave=False))
+    with tqdm(
+        total=size,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+        desc="read_logs",
+        leave=False,
+    ) as bar:
+        return list(map_parts(partial(work, tell=bar.update), files, None))

@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from diagkit.sources import tracebacks
-from diagkit.sources.formats import (
-    ANSI,
-    Follows,
-    Registry,
-    load_registry,
-    parse_json_line,
-)
+from diagkit.sources.formats import ANSI, Follows, Registry, load_registry
+from diagkit.sources.jsonlines import read_json_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+# Syslog's severities, which are what is left of a priority divided by eight.
+SEVERITIES = ("EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG")
 
 
 @dataclass
@@ -26,13 +24,17 @@ class Record:
     Attributes
     ----------
     format
-        Name of the line format, ``json``, or ``unknown``.
+        Name of the line format, ``json`` or one of its kinds, or ``unknown``.
     timestamp
-        Text, a number (an epoch), or None.
+        Text, a number (an epoch), or None; what it means `times.parse_times` says.
     level, logger, message, exception, traceback
         As in LOGS.
     line, lines
         As in LOGS.
+    follows
+        Which lines without a format of their own belong to it.
+    joins
+        Whether it goes on with the record before it, where that is of the same format.
     """
 
     format: str
@@ -45,8 +47,9 @@ class Record:
     exception: str | None = None
     traceback: str | None = None
     lines: int = 1
-    _rest: list[str] = field(default_factory=list, repr=False)
-    _after_frame: bool = False
+    joins: bool = False
+    _rest: list[str] = field(default_factory=list, repr=False, compare=False)
+    _after_frame: bool = field(default=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._after_frame = tracebacks.is_header(self.message)
@@ -70,6 +73,37 @@ class Record:
         self.lines += 1
         self._after_frame = line[:1] in (" ", "\t") or tracebacks.is_header(line)
         return True
+
+    def take_all(self, lines: Sequence[str]) -> bool:
+        """Add lines of which none begins a record by itself, where all belong here.
+
+        Parameters
+        ----------
+        lines
+            The lines that follow.
+
+        Returns
+        -------
+        bool
+            False where each has to be looked at; then none was added.
+        """
+        # A line that goes on with a record though it has a format begins with a time.
+        if self.follows != "any" or any(line[:1].isdigit() for line in lines):
+            return False
+        self._rest += lines
+        self.lines += len(lines)
+        return True
+
+    def join(self, other: Record) -> None:
+        """Add a line that has a format, and goes on with this record.
+
+        Parameters
+        ----------
+        other
+            The line, as a record.
+        """
+        self._rest.append(other.message)
+        self.lines += 1
 
     def close(self) -> Record:
         """Cut what was taken into message and traceback.
@@ -115,8 +149,13 @@ class Record:
             return True
         if self.follows == "none":
             return False
+        if self.follows == "block":
+            return line[0] in " \t"
         if self.follows == "indented":
             return not self._rest and line[0] in " \t"
+        before = self._rest[-1] if self._rest else self.message
+        if tracebacks.continues_java(line, before):
+            return True
         begun = tracebacks.is_header(line) or any(
             map(tracebacks.is_header, (self.message, *self._rest[:1]))
         )
@@ -150,8 +189,36 @@ class RecordBuilder:
             if self._open is not None and self._open.take(line):
                 return None
             begun = Record("unknown", None, None, None, line, number, "traceback")
+        elif (
+            begun.joins and self._open is not None and self._open.format == begun.format
+        ):
+            self._open.join(begun)
+            return None
         done, self._open = self._open, begun
         return done.close() if done is not None else None
+
+    def feed_all(self, number: int, lines: Sequence[str]) -> Iterator[Record]:
+        """Take lines of which only the first may begin a record by itself.
+
+        Parameters
+        ----------
+        number
+            Number of the first in the file, from 1.
+        lines
+            Their text, without their ends.
+
+        Yields
+        ------
+        Record
+            What they show to be complete.
+        """
+        for index, line in enumerate(lines):
+            done = self.feed(number + index, line)
+            if done is not None:
+                yield done
+            rest = lines[index + 1 :]
+            if index == 0 and self._open is not None and self._open.take_all(rest):
+                return
 
     def close(self) -> Record | None:
         """Say that no line follows.
@@ -199,6 +266,32 @@ def iterate_records(
         yield record
 
 
+def begins_record(line: str, registry: Registry | None = None) -> bool:
+    """Say whether a line begins a record, whatever stands before it.
+
+    Parameters
+    ----------
+    line
+        One line, without its end.
+    registry
+        The formats; those of `load_registry` by default.
+
+    Returns
+    -------
+    bool
+        False where it begins none, and where that depends on the line before it.
+
+    Examples
+    --------
+    >>> begins_record("2025-11-24 18:17:11 - root - INFO - up")
+    True
+    >>> begins_record("2025-11-24 18:17:11 UTC [1] DETAIL:  Key (id)=(1) exists.")
+    False
+    """
+    begun = _begin(line, 1, registry or load_registry())
+    return begun is not None and not begun.joins
+
+
 def _begin(line: str, number: int, registry: Registry) -> Record | None:
     if line[:1] == "{":
         return _begin_json(line, number, registry)
@@ -210,26 +303,37 @@ def _begin(line: str, number: int, registry: Registry) -> Record | None:
         return None
     how, match = found
     groups = match.groupdict()
-    return Record(
+    level = groups.get("level") or how.level
+    record = Record(
         format=how.name,
         timestamp=groups.get("timestamp"),
-        level=registry.level_name(groups.get("level") or how.level),
+        level=registry.level_name(level),
         logger=groups.get("logger") or how.logger,
         message=groups.get("message") or "",
         line=number,
         follows=how.follows,
     )
+    if how.style is not None and record.timestamp:
+        record.timestamp = how.style.to_iso(str(record.timestamp))
+    if priority := groups.get("priority"):
+        record.level = registry.level_name(SEVERITIES[int(priority) % 8])
+    if level in how.joins:
+        # It is no level, and says what the line tells.
+        record.joins, record.level = True, None
+        record.message = f"{level}:  {record.message}"
+    return record
 
 
 def _begin_json(line: str, number: int, registry: Registry) -> Record | None:
-    fields = parse_json_line(line, registry)
-    if fields is None:
+    found = read_json_line(line, registry.json_formats)
+    if found is None:
         return None
+    how, fields = found
     level = fields.get("level")
     logger = fields.get("logger")
     message, own = tracebacks.split_traceback(_text(fields["message"]))
     return Record(
-        format="json",
+        format=how.name,
         timestamp=fields.get("timestamp"),
         level=registry.level_name(None if level is None else str(level)),
         logger=None if logger is None else str(logger),

@@ -1,9 +1,16 @@
-"""Python tracebacks in text: where they begin, and what was raised last."""
+"""Tracebacks in text, of Python and Java: where they begin, what was raised last.
+
+Java prints the exception that was raised last first and its causes below, Python the
+other way round. The exception of a record is the one that was raised last, in both: of
+Java not the last ``Caused by``. The causes stand in the traceback.
+"""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
+HEADER_TEXT = "Traceback (most recent call last):"
 HEADER = re.compile(r"[ |+]*(?:Exception Group )?Traceback \(most recent call last\):")
 # Lines between the tracebacks of one chain, and those of a message that goes on.
 CHAIN = (
@@ -19,8 +26,18 @@ CHAIN = (
 )
 MARGIN = re.compile(r"[ |+]*")
 RAISED = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?::(?: |$)|$)")
+# A frame of Java, what stands between its frames, and how an exception is named.
+JAVA_FRAME = re.compile(r"\s+at (?:[^\s()]+/)*[\w.$<>]+\([^)]*\)")
+JAVA_CHAIN = re.compile(
+    r"\s*(?:Caused by: |Suppressed: |\.\.\. \d+ (?:more|common frames))"
+)
+JAVA_RAISED = re.compile(
+    r"(?:Exception in thread \"[^\"]*\" )?(?P<type>[\w$]+(?:\.[\w$]+)*\.[A-Z][\w$]*)"
+    r"(?:: .*)?"
+)
 # "  | " is a group itself; what stands further to the right is inside of it.
 GROUP_MARGIN = 4
+INDENTED = (" ", "|", "+", "")
 
 
 def is_header(line: str) -> bool:
@@ -41,7 +58,8 @@ def is_header(line: str) -> bool:
     >>> is_header("  + Exception Group Traceback (most recent call last):")
     True
     """
-    return HEADER.match(line) is not None
+    # Most lines are told by one look: tracebacks are long, and read line by line.
+    return HEADER_TEXT in line and HEADER.match(line) is not None
 
 
 def continues(line: str, *, after_frame: bool) -> bool:
@@ -69,6 +87,36 @@ def continues(line: str, *, after_frame: bool) -> bool:
     )
 
 
+def continues_java(line: str, before: str) -> bool:
+    r"""Say whether a line can be part of a Java stack trace.
+
+    Parameters
+    ----------
+    line
+        One line.
+    before
+        The line before it.
+
+    Returns
+    -------
+    bool
+        True where it can.
+
+    Examples
+    --------
+    >>> continues_java("\tat a.b.C.d(C.java:1)", "java.lang.RuntimeException: lost it")
+    True
+    """
+    if JAVA_FRAME.match(line):
+        return (
+            JAVA_FRAME.match(before) is not None
+            or JAVA_CHAIN.match(before) is not None
+            or JAVA_RAISED.fullmatch(before) is not None
+        )
+    begun = JAVA_FRAME.match(before) or JAVA_CHAIN.match(before)
+    return begun is not None and JAVA_CHAIN.match(line) is not None
+
+
 def last_exception(traceback: str) -> str | None:
     r"""Return the type of the last exception that a text of tracebacks raises.
 
@@ -81,7 +129,7 @@ def last_exception(traceback: str) -> str | None:
     -------
     str or None
         The type as written. Of an exception group the group's own type, not that of
-        an exception inside of it.
+        an exception inside of it; of Java the last trace's own, not that of a cause.
 
     Examples
     --------
@@ -94,14 +142,14 @@ def last_exception(traceback: str) -> str | None:
         if is_header(line):
             margin = len(MARGIN.match(line)[0])  # type: ignore[index]
             continue
-        if margin is None:
+        if margin is None or (margin == 0 and line[:1] in INDENTED):
             continue
         own = len(MARGIN.match(line)[0])  # type: ignore[index]
         if own <= margin and (match := RAISED.match(line, own)):
             if own <= GROUP_MARGIN or found is None:
                 found = match["type"]
             margin = None
-    return found
+    return found or _last_java(traceback)
 
 
 def split_traceback(text: str) -> tuple[str, str | None]:
@@ -122,13 +170,40 @@ def split_traceback(text: str) -> tuple[str, str | None]:
     >>> split_traceback("lost it")
     ('lost it', None)
     """
-    if "Traceback (most recent call last):" not in text:
+    if HEADER_TEXT in text:
+        lines = text.split("\n")
+        first = next((i for i, line in enumerate(lines) if is_header(line)), None)
+    elif "\n" in text and ("\tat " in text or " at " in text):
+        lines = text.split("\n")
+        first = _first_java(lines)
+    else:
         return text, None
-    lines = text.split("\n")
-    first = next((i for i, line in enumerate(lines) if is_header(line)), None)
     if first is None or first == 0:
         return ("", text) if first == 0 else (text, None)
     return "\n".join(lines[:first]).rstrip("\n"), "\n".join(lines[first:])
+
+
+def _first_java(lines: list[str]) -> int | None:
+    """Find the line that names the exception of the first Java stack trace."""
+    frame = next((i for i, line in enumerate(lines) if JAVA_FRAME.match(line)), None)
+    if frame is None:
+        return None
+    # An exception's message may have several lines.
+    named = (i for i in range(frame - 1, -1, -1) if JAVA_RAISED.fullmatch(lines[i]))
+    return next(named, frame)
+
+
+def _last_java(traceback: str) -> str | None:
+    lines = traceback.split("\n")
+    found: str | None = None
+    for before, line in pairwise(lines):
+        match = JAVA_RAISED.fullmatch(before)
+        if match and JAVA_FRAME.match(line):
+            found = match["type"]
+    if found is None and _first_java(lines) is not None:
+        match = JAVA_RAISED.match(lines[0])
+        found = match["type"] if match else None
+    return found
 
 
 def describe_exception(value: object) -> str | None:

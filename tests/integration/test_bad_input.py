@@ -133,7 +133,7 @@ def test_one_line_and_nothing_half_written(
 
 
 def test_a_log_in_an_unknown_format(tmp_path: Path, capsys) -> None:
-    log = write(tmp_path / "a.log", b"Jun 14 15:16:01 combo sshd: failure\n" * 9)
+    log = write(tmp_path / "a.log", b"free text failure\n" * 9)
     assert main(["leaks", str(log), "--json"]) == 0
     out, err = capsys.readouterr()
     assert "a.log: no line is in a format that is known; its 9 lines are kept" in err

@@ -100,7 +100,13 @@ def test_the_commands_run(
 
 
 def test_there_are_commands_to_run() -> None:
-    assert {command[1] for command in RUN} == {"leaks", "audit", "report", "notebooks"}
+    assert {command[1] for command in RUN} == {
+        "leaks",
+        "logs",
+        "audit",
+        "report",
+        "notebooks",
+    }
 
 
 def test_the_entries_of_the_settings_are_those_that_are_read(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from diagkit.analyses.leaks import check_leaks, count_leaks, find_leaks
+from diagkit.analyses.matching import match_records
 from diagkit.errors import ContractError, SettingError
 from diagkit.frames.findings import FINDINGS
 from diagkit.frames.leaks import LEAKS
 from diagkit.frames.logs import LOGS
-from diagkit.signatures.catalogue import Signature
+from diagkit.signatures.catalogue import Signature, load_signatures
 
 GC = (
     "The garbage collector is trying to clean up non-checked-in connection "
@@ -69,6 +70,14 @@ def test_the_frame_fulfils_its_contract() -> None:
 def test_an_error_and_its_echo_are_one_leak() -> None:
     assert leaked(make_logs(error("0x1"), echo("0x1"))) == ["0x1"]
     assert leaked(make_logs(echo("0x1"), error("0x1"))) == ["0x1"]
+
+
+def test_the_drivers_own_warning_is_an_echo_too() -> None:
+    text = "/srv/x.py:9: ResourceWarning: <psycopg.AsyncConnection object at {}> was "
+    driver = {"message": text.format("0x1") + "deleted while still open."}
+    records = [error("0x1"), echo("0x1"), echo("0x1") | driver]
+    assert leaked(make_logs(*records)) == ["0x1"]
+    assert leaked(make_logs(*records, *records)) == ["0x1", "0x1"]
 
 
 def test_a_warning_alone_is_a_leak_too() -> None:
@@ -241,3 +250,106 @@ def test_a_wording_that_is_only_near_is_said_to_be() -> None:
     text = "The garbage collector is trying to clean up the connection <x>, sorry"
     findings = check_leaks(find_leaks(make_logs({"message": text})))
     assert "wording near a known one" in findings.loc[0, "evidence"]
+
+
+def test_a_leak_at_shutdown_is_marked_and_so_is_its_error() -> None:
+    last = {"message": f"sys:1: SAWarning: {GC.format('0x1')}"}
+    logs = make_logs(error("0x1"), error("0x1"), echo("0x1") | last, echo("0x2"))
+    leaks = find_leaks(logs)
+    assert leaks["shutdown"].tolist() == [False, True, False]
+    evidence = check_leaks(leaks).loc[0, "evidence"]
+    assert "1 of them when the interpreter shut down" in evidence
+
+
+def test_the_version_is_read_off_the_link() -> None:
+    link = "(Background on this error at: https://sqlalche.me/e/{}/3o7r)"
+    logs = make_logs(
+        {"message": f"{TIMEOUT} {link.format('14')}"},
+        {"message": "failed", "traceback": f"{TIMEOUT} {link.format('21')}"},
+        {"message": TIMEOUT},
+    )
+    leaks = find_leaks(logs)
+    assert leaks["library_version"].fillna("").tolist() == ["1.4", "2.1", ""]
+    assert "SQLAlchemy 1.4, 2.1" in check_leaks(leaks).loc[0, "evidence"]
+
+
+NEARLY = "QueuePool limit of size 5 is reached, connection timed out waiting"
+
+
+def test_what_is_worded_nearly_like_a_failure_is_near() -> None:
+    leaks = find_leaks(make_logs({"message": NEARLY, "level": "ERROR"}))
+    assert leaks["kind"].tolist() == ["near"]
+    assert leaks["signature"].tolist() == ["sqlalchemy.queuepool_timeout"]
+    findings = check_leaks(leaks)
+    assert findings["code"].tolist() == ["near_known"]
+    assert findings.loc[0, "evidence"].startswith("near sqlalchemy.queuepool_timeout")
+    assert count_leaks(leaks)["leak"].sum() == 0
+
+
+def test_a_users_text_is_near_nothing() -> None:
+    assert find_leaks(make_logs({"message": NEARLY, "level": "INFO"})).empty
+    of_library = {"message": NEARLY, "level": "INFO", "logger": POOL}
+    assert len(find_leaks(make_logs(of_library))) == 1
+
+
+def test_what_came_back_is_no_leak_and_said_so() -> None:
+    thread = "org.postgresql.jdbc.PgConnection@5f on thread t-3"
+    leaks = find_leaks(
+        make_logs(
+            {
+                "message": f"Connection leak detection triggered for {thread}, "
+                "stack trace follows"
+            },
+            {
+                "message": f"Previously reported leaked connection {thread} was "
+                "returned to the pool (unleaked)"
+            },
+        )
+    )
+    assert leaks["kind"].tolist() == ["leak", "resolution"]
+    findings = check_leaks(leaks)
+    assert findings["code"].tolist() == ["connection_leak"]
+    assert findings.loc[0, "evidence"].endswith("1 came back later")
+
+
+@pytest.mark.parametrize(("shift", "told"), [("5h", 1), ("30min", 1), ("7min", 0)])
+def test_files_some_half_hours_apart_are_told(shift: str, told: int) -> None:
+    first = make_logs(*(error(f"0x{n}") for n in range(1, 6)))
+    second = first.assign(
+        source="console.log", timestamp=first["timestamp"] + pd.Timedelta(shift)
+    )
+    leaks = find_leaks(pd.concat([first, second], ignore_index=True))
+    findings = check_leaks(leaks)
+    assert (findings["code"] == "zone_differs").sum() == told
+
+
+PARTS = st.sampled_from(
+    [TIMEOUT, "0x7fab12", "12345", "Exception in ASGI application", "lost 1", "x" * 9,
+     "current transaction is aborted, commands ignored until end of transaction block",
+     "{'completion_percentage': 51.69491525423729}", "QueuePool limit of size "]
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(PARTS, PARTS, st.booleans()), max_size=12))
+def test_records_are_matched_as_if_one_by_one(
+    parts: list[tuple[str, str, bool]],
+) -> None:
+    """What makes it quick changes nothing: the definition is `Signature.fits`."""
+    known = load_signatures()
+    usual = [s for s in known if not s.last]
+    records = [
+        {"message": f"{a} 0x{n}", "traceback": f"E: {b}" if traced else None}
+        for n, (a, b, traced) in enumerate(parts)
+    ]
+    if not records:
+        return
+    expected = []
+    for record in records:
+        message, trace = record["message"], record["traceback"] or ""
+        tries = [(usual, message), (usual, f"{message}\n{trace}")]
+        tries.append(([s for s in known if s.last], f"{message}\n{trace}"))
+        expected.append(
+            next((s.id for of, t in tries for s in of if s.fits(t, None)), None)
+        )
+    found = match_records(make_logs(*records), known)
+    assert [known[i].id if i >= 0 else None for i in found] == expected

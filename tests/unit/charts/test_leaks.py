@@ -142,3 +142,11 @@ def test_the_same_chart_is_the_same_bytes() -> None:
     one, two = (to_png(plot_leaks(make_line())) for _ in range(2))
     assert one == two
     assert plt.get_fignums() == []
+
+
+def test_what_is_no_event_of_a_connection_is_counted_and_not_drawn() -> None:
+    line = make_line()
+    line["unrounded_percentage"] = pd.array([7, 7, pd.NA, 7], dtype="Int64")
+    ax = plot_leaks(line)
+    assert "not drawn: unrounded percentage (21)" in legend(ax)
+    assert max(max(p.get_data()[0]) for p in ax.patches[:2]) == 5

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from diagkit.analyses.leaks import CODES, KINDS, find_leaks
+from diagkit.analyses.leaks import CODES, KINDS, check_leaks, find_leaks
 from diagkit.errors import SettingError
 from diagkit.frames.findings import SEVERITIES
 from diagkit.frames.logs import LOGS
@@ -28,21 +28,59 @@ def test_each_example_is_explained_by_its_own_signature(
         }
         | {"source": ["a.log"] * len(records)}
     )
-    found = find_leaks(logs)
+    found = find_leaks(logs, routine=True)
     assert found["signature"].tolist() == [signature.id]
     assert found["kind"].tolist() == [signature.kind]
 
 
 def test_the_catalogue_is_whole() -> None:
     ids = [s.id for s in load_signatures()]
-    assert len(ids) == len(set(ids)) >= 40
+    assert len(ids) == len(set(ids)) >= 100
     for signature in load_signatures():
         assert signature.examples, signature.id
         assert signature.remedy, signature.id
         assert signature.meaning, signature.id
         assert signature.severity in SEVERITIES, signature.id
+        assert signature.versions, signature.id
         assert signature.kind in KINDS, signature.id
-    assert set(CODES) == set(KINDS)
+    assert set(KINDS) - set(CODES) == {"resolution", "pool_event"}
+    assert {s.kind for s in load_signatures()} == set(KINDS) - {"near"}
+
+
+def test_routine_is_found_only_when_asked_for() -> None:
+    text = next(s for s in load_signatures() if s.kind == "pool_event").examples[0]
+    logs = LOGS.build({"message": [text], "source": "a", "line": [1], "lines": 1})
+    assert find_leaks(logs).empty
+    found = find_leaks(logs, routine=True)
+    assert found["kind"].tolist() == ["pool_event"]
+    assert check_leaks(found).empty
+
+
+def test_a_pattern_must_match_too() -> None:
+    signature = find_signature("progress.unrounded_percentage")
+    assert signature.fits("{'completion_percentage': 51.69491525423729}", None)
+    assert not signature.fits("{'completion_percentage': 51.69}", None)
+    records = [f"{{'completion_percentage': {p}}}" for p in (51.69491525423729, 51.69)]
+    logs = LOGS.build({"message": records, "source": "a", "line": [1, 2], "lines": 1})
+    assert find_leaks(logs)["line"].tolist() == [1]
+
+
+def test_what_says_little_is_tried_last() -> None:
+    message = "Exception in ASGI application"
+    logs = LOGS.build(
+        {
+            "message": [message, message],
+            "traceback": [
+                None,
+                "QueuePool limit of size 5 overflow 10 reached, "
+                "connection timed out, timeout 30.00",
+            ],
+            "source": "a",
+            "line": [1, 2],
+            "lines": 1,
+        }
+    )
+    assert find_leaks(logs)["kind"].tolist() == ["crash", "exhaustion"]
 
 
 def source_of(package: str) -> str:
@@ -66,6 +104,18 @@ def source_of(package: str) -> str:
         ("sqlalchemy", "sqlalchemy.reset_failed"),
         ("sqlalchemy", "sqlalchemy.missing_greenlet"),
         ("sqlalchemy", "sqlalchemy.concurrent_session"),
+        ("sqlalchemy", "sqlalchemy.inactive_session"),
+        ("sqlalchemy", "sqlalchemy.cursor_close_failed"),
+        ("sqlalchemy", "sqlalchemy.illegal_state_change"),
+        ("sqlalchemy", "sqlalchemy.illegal_state_operation"),
+        ("sqlalchemy", "sqlalchemy.illegal_state_unchanged"),
+        ("sqlalchemy", "sqlalchemy.pool_disposed"),
+        ("sqlalchemy", "sqlalchemy.pool_recreating"),
+        ("sqlalchemy", "sqlalchemy.reconnection_exhausted"),
+        ("sqlalchemy", "sqlalchemy.invalidated_one"),
+        ("sqlalchemy", "sqlalchemy.exceeded_timeout"),
+        ("sqlalchemy", "sqlalchemy.returned"),
+        ("sqlalchemy", "sqlalchemy.terminate_cancelled"),
         ("psycopg", "psycopg.deleted_while_open"),
     ],
 )
@@ -77,7 +127,7 @@ def test_the_installed_library_still_says_so(package: str, identity: str) -> Non
         if literal.startswith(("ResourceWarning", "which will be")):
             continue
         # A message is put together from parts: its last three words stand together.
-        words = "".join(literal.split()[-3:]).removesuffix(",")
+        words = "".join(literal.removesuffix("<").split()[-3:]).removesuffix(",")
         assert words in source, (identity, literal)
 
 

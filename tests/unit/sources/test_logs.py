@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gzip
+import random
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -15,7 +17,10 @@ from diagkit.errors import (
 )
 from diagkit.frames.logs import LEVELS, LOGS
 from diagkit.signatures.catalogue import find_signature
-from diagkit.sources.logs import find_literals, read_logs
+from diagkit.sources import logs as module
+from diagkit.sources.logs import find_literals, read_log_file, read_logs
+from diagkit.sources.packers import Limits
+from diagkit.sources.paths import SourceFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +69,7 @@ def test_levels_that_are_unknown_stay_as_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*no line is in a format")
+@pytest.mark.filterwarnings("ignore:.*bytes are no UTF-8")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.lists(st.sampled_from([*MIXED.splitlines(), "\x00", "", "é", "x" * 99])))
 def test_lines_add_up_over_any_file(tmp_path: Path, lines: list[str]) -> None:
@@ -173,3 +179,117 @@ def test_a_bar_is_shown_for_several_files(
     logs = read_logs(tmp_path, tz="UTC")
     assert len(logs) == 8
     assert "read_logs" in capsys.readouterr().err
+
+
+def test_a_bar_of_bytes_is_shown_for_one_large_file(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "a.log").write_text(MIXED)
+    read_logs(tmp_path / "a.log", tz="UTC")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(module, "BAR_BYTES", 1)
+    read_logs(tmp_path / "a.log", tz="UTC")
+    assert "B/s" in capsys.readouterr().err
+
+
+def test_a_bar_of_files_is_shown_for_a_cluster(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Here:
+        """As much of a cluster as is needed to show a bar."""
+
+        def submit(self) -> None: ...
+
+        def map(self, work, parts, **_: object) -> list[Here]:
+            return [self.of(work(part)) for part in parts]
+
+        def of(self, value: pd.DataFrame) -> Here:
+            self.result, self.release = lambda: value, lambda: None
+            return self
+
+    for name in ("a.log", "b.log"):
+        (tmp_path / name).write_text(MIXED)
+    assert len(read_logs(tmp_path, tz="UTC", engine=Here())) == 8
+    assert "0/2" in capsys.readouterr().err
+
+
+def test_bytes_that_were_read_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(gzip.compress(MIXED.encode()))
+    told: list[int] = []
+    read_log_file(SourceFile(path, "a"), "UTC", tell=told.append)
+    assert sum(told) == path.stat().st_size
+
+
+def test_an_interrupt_leaves_no_file_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(MIXED * 9999)
+
+    def interrupt(count: int) -> None:
+        if path.read_bytes() and told:
+            raise KeyboardInterrupt
+        told.append(count)
+
+    told: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        read_log_file(SourceFile(path, "a"), "UTC", tell=interrupt)
+    assert str(path) not in [file.path for file in psutil.Process().open_files()]
+
+
+def test_limits_are_passed_on(tmp_path: Path) -> None:
+    (tmp_path / "a.log.gz").write_bytes(gzip.compress(MIXED.encode() * 99))
+    with pytest.raises(SourceFormatError, match="more than 1,000 bytes"):
+        read_logs(tmp_path / "a.log.gz", tz="UTC", limits=Limits(max_bytes=1000))
+
+
+def test_a_record_without_a_time_lies_between_its_neighbours(tmp_path: Path) -> None:
+    access = 'INFO:     127.0.0.1:5 - "GET / HTTP/1.1" 200 OK\n'
+    timed = "2025-11-25 22:00:{:02} [INFO] a.b: x\n".format
+    (tmp_path / "a.log").write_text(
+        access + timed(1) + access + access + timed(5) + access
+    )
+    logs = read_logs(tmp_path / "a.log", tz="UTC")
+    seconds = logs[["after", "timestamp", "before"]].apply(lambda t: t.dt.second)
+    assert seconds.astype("Int64").astype(object).where(
+        seconds.notna(), None
+    ).to_numpy().tolist() == [
+        [None, None, 1],
+        [1, 1, 1],
+        [1, None, 5],
+        [1, None, 5],
+        [5, 5, 5],
+        [5, None, None],
+    ]
+
+
+def test_no_interval_reaches_into_another_file(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("2025-11-25 22:00:01 [INFO] a.b: x\n")
+    (tmp_path / "b.log").write_text("WARNING:root:x\n")
+    logs = read_logs(tmp_path, tz="UTC", progress=False)
+    assert logs[["after", "before"]].iloc[1].isna().all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_intervals_do_not_depend_on_what_is_asked_for(
+    tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    prefixes = ["a-1  | ", "b-1  | "] if seed % 2 else [""]
+    lines = [
+        rng.choice(prefixes)
+        + rng.choice(
+            [
+                f"2025-11-25 22:00:{n:02} [INFO] a.b: {rng.choice('xyz')}",
+                f"WARNING:root:{rng.choice('xyz')}",
+                "and on",
+            ]
+        )
+        for n in range(60)
+    ]
+    (tmp_path / "a.log").write_text("\n".join(lines))
+    everything = read_logs(tmp_path / "a.log", tz="UTC")
+    asked = read_logs(tmp_path / "a.log", tz="UTC", matching="x")
+    expected = everything[everything["message"].str.contains("x")]
+    pd.testing.assert_frame_equal(asked, expected.reset_index(drop=True))

@@ -5,7 +5,11 @@ import traceback
 import pytest
 from hypothesis import given, strategies as st
 
-from diagkit.sources.tracebacks import describe_exception, last_exception
+from diagkit.sources.tracebacks import (
+    describe_exception,
+    last_exception,
+    split_traceback,
+)
 
 KINDS = [KeyError, ValueError, OSError, RuntimeError, TypeError]
 ERRORS = st.sampled_from(KINDS)
@@ -71,3 +75,39 @@ def test_several_structured_exceptions_come_oldest_first() -> None:
     assert text is not None
     assert text.index("A: x") < text.index("\nB")
     assert last_exception(text) == "B"
+
+
+JAVA = (
+    "org.springframework.dao.DataAccessException: lost\nin two lines\n"
+    "\tat java.base/c.e.App.run(App.java:5)\n"
+    "\tSuppressed: java.lang.Error: x\n\t\tat c.e.App.close(App.java:6)\n"
+    "Caused by: java.sql.SQLException: gone\n\tat c.e.Db.get(Db.java:7)\n\t... 12 more"
+)
+
+
+def test_of_java_the_last_that_was_raised() -> None:
+    assert last_exception(JAVA) == "org.springframework.dao.DataAccessException"
+    second = "java.lang.Error\n\tat c.e.App.run(App.java:5)"
+    assert last_exception(f"{JAVA}\n{second}") == "java.lang.Error"
+    assert (
+        last_exception('Exception in thread "main" a.B: x\n\tat a.C.d(C.java:1)')
+        == "a.B"
+    )
+
+
+def test_a_java_trace_is_cut_off_a_message() -> None:
+    assert split_traceback(f"failed\n{JAVA}") == ("failed", JAVA)
+    assert split_traceback(JAVA) == ("", JAVA)
+    frames = "\tat c.e.App.run(App.java:5)"
+    assert split_traceback(f"failed\n{frames}") == ("failed", frames)
+    assert last_exception(frames) is None
+
+
+@pytest.mark.parametrize("text", ["met at noon", "a\n\tat home (5)", "x at a.b(c)"])
+def test_what_is_no_java_trace(text: str) -> None:
+    assert split_traceback(text) == (text, None)
+
+
+def test_a_python_trace_that_tells_of_java_is_pythons() -> None:
+    text = f'Traceback (most recent call last):\n  File "x"\npy4j.Error: {JAVA}'
+    assert last_exception(text) == "py4j.Error"
