@@ -50,6 +50,7 @@ class Record:
     joins: bool = False
     _rest: list[str] = field(default_factory=list, repr=False, compare=False)
     _after_frame: bool = field(default=False, repr=False, compare=False)
+    _in_block: bool = field(default=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._after_frame = tracebacks.is_header(self.message)
@@ -72,6 +73,10 @@ class Record:
         self._rest.append(line)
         self.lines += 1
         self._after_frame = line[:1] in (" ", "\t") or tracebacks.is_header(line)
+        if line.startswith(tracebacks.BLOCKS):
+            self._in_block = True
+        if self._in_block:
+            self._in_block = not line.endswith("]")
         return True
 
     def take_all(self, lines: Sequence[str]) -> bool:
@@ -153,6 +158,8 @@ class Record:
             return line[0] in " \t"
         if self.follows == "indented":
             return not self._rest and line[0] in " \t"
+        if self._in_block:
+            return True
         before = self._rest[-1] if self._rest else self.message
         if tracebacks.continues_java(line, before):
             return True

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+# What SQLAlchemy adds to a message; it may reach over lines, up to a bracket.
+BLOCKS = ("[SQL: ", "[parameters: ")
 HEADER_TEXT = "Traceback (most recent call last):"
 HEADER = re.compile(r"[ |+]*(?:Exception Group )?Traceback \(most recent call last\):")
 # Lines between the tracebacks of one chain, and those of a message that goes on.

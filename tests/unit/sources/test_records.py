@@ -274,3 +274,22 @@ def test_wherever_lines_are_cut_the_records_after_are_the_same(
     whole = [(r.line, r.format, r.message) for r in read(*lines) if r.line > cut]
     late = [(r.line + cut, r.format, r.message) for r in read(*lines[cut:])]
     assert whole == late
+
+
+def test_a_statement_over_several_lines_belongs_to_the_traceback() -> None:
+    first, second = read(
+        "ERROR:    Exception in ASGI application",
+        *TRACEBACK[:3],
+        "sqlalchemy.exc.ProgrammingError: (psycopg.errors.UndefinedColumn) no column",
+        "LINE 1: SELECT a.b",
+        "               ^",
+        "[SQL: SELECT a.b",
+        "FROM a",
+        " LIMIT %(param_1)s::INTEGER]",
+        "[parameters: {'param_1': 5}]",
+        "(Background on this error at: https://sqlalche.me/e/21/f405)",
+        "printed by somebody",
+    )
+    assert first.lines == 12
+    assert first.exception == "sqlalchemy.exc.ProgrammingError"
+    assert second.message == "printed by somebody"
