@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         StartedAtAudit as StartedAtAudit,
         audit_started_at as audit_started_at,
     )
+    from diagkit.analyses.stackframes import find_frames as find_frames
     from diagkit.analyses.templates import count_templates as count_templates
     from diagkit.charts.leaks import plot_leaks as plot_leaks
     from diagkit.charts.progress import plot_started_at as plot_started_at
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         Progress as Progress,
         ProgressSchema as ProgressSchema,
     )
+    from diagkit.frames.stackframes import STACKFRAMES as STACKFRAMES
     from diagkit.frames.templates import TEMPLATES as TEMPLATES
     from diagkit.redaction.text import (
         redact_frame as redact_frame,
@@ -98,6 +100,7 @@ _HOME = {
     "diagkit.frames.incidents": ("CONTENTS", "MARKS", "Incident"),
     "diagkit.frames.leaks": ("LEAKS",),
     "diagkit.frames.logs": ("LOGS",),
+    "diagkit.frames.stackframes": ("STACKFRAMES",),
     "diagkit.frames.templates": ("TEMPLATES",),
     "diagkit.frames.pool": ("ACTIVITY", "POOL"),
     "diagkit.frames.progress": (
@@ -121,6 +124,7 @@ _HOME = {
         "find_leaks",
     ),
     "diagkit.analyses.pool": ("check_pool",),
+    "diagkit.analyses.stackframes": ("find_frames",),
     "diagkit.analyses.templates": ("count_templates",),
     "diagkit.analyses.policies": ("POLICIES", "ProgressPolicy"),
     "diagkit.analyses.progress": ("StartedAtAudit", "audit_started_at"),

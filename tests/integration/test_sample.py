@@ -121,3 +121,14 @@ def test_the_sample_holds_no_path_of_the_machine_that_made_it(sample: Path) -> N
 def test_the_sample_is_small(sample: Path) -> None:
     files = [p for p in sample.rglob("*") if p.is_file() and p.suffix != ".pyc"]
     assert sum(p.stat().st_size for p in files) < 3_000_000
+
+
+def test_the_frames_of_the_application_are_those_of_its_code(sample: Path) -> None:
+    frames = dk.find_frames(dk.open_sample().logs)
+    own = frames[frames["application"]]
+    capture = sample / "capture"
+    for file, line, function in own[["file", "file_line", "function"]].values.tolist():
+        code = (capture / file.removeprefix("/srv/app/")).read_text(encoding="utf-8")
+        assert f"def {function.split('.')[-1]}(" in code
+        assert line <= len(code.splitlines())
+    assert {f.rpartition("/")[2] for f in own["file"]} >= {"subscriptions.py"}
