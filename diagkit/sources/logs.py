@@ -7,6 +7,7 @@ from collections import deque
 from contextlib import closing
 from functools import partial
 from itertools import chain, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from diagkit.sources.paths import Paths
 
 FIELDS = ("level", "logger", "message", "exception", "traceback", "line", "lines")
+FIELDS_OF = attrgetter(*FIELDS)
 # One file that is smaller is read before a bar would be seen.
 BAR_BYTES = 50 * 1000**2
 # Records of several services come out of the order of their lines, by a few.
@@ -262,9 +264,7 @@ class _Batch:
         self._times: list[object] = []
         self._lines: list[int] = []
         self._kept: list[bool] = []
-        self._columns: dict[str, list[object]] = {
-            name: [] for name in (*FIELDS, "service")
-        }
+        self._rows: list[tuple[object, ...]] = []
         self._recent: deque[Record] = deque(maxlen=disorder)
         self._wanted = 0
 
@@ -280,14 +280,12 @@ class _Batch:
         elif self._disorder == 1:
             self._recent.clear()  # this one is nearer to whatever follows
         self._note(record, kept=True)
-        for name in FIELDS:
-            self._columns[name].append(getattr(record, name))
-        self._columns["service"].append(service)
+        self._rows.append((*FIELDS_OF(record), service))
 
     def frame(self, name: str, tz: str | None, year: int | None) -> pd.DataFrame:
         kept = pd.Series(self._kept, dtype=bool)
         times = parse_times(self._times, tz, name, year)
-        rows = pd.DataFrame(self._columns)
+        rows = pd.DataFrame(self._rows, columns=[*FIELDS, "service"])
         if self._disorder > 1:
             order = np.argsort(self._lines, kind="stable")
             kept, times = kept.iloc[order], times.iloc[order]

@@ -123,7 +123,7 @@ def _from_text(
     # Logs repeat their times: each distinct text is looked at once.
     distinct = pd.Series(text.unique())
     iso = dict(zip(distinct, _clean(distinct), strict=True))
-    clean = pd.Series([iso[t] for t in text], index=text.index, dtype="str")
+    clean = pd.Series([iso[t] for t in text.tolist()], index=text.index, dtype="str")
     yearless = clean.str.startswith(YEARLESS)
     if yearless.any():
         clean[yearless] = _with_year(clean[yearless], year, where)
@@ -146,7 +146,7 @@ def _clean(text: pd.Series) -> pd.Series:
     )
     other = ~clean.str.contains(r"^(?:\d{4}-\d\d-\d\d(?:[T ]|$)|--)", regex=True)
     if other.any():
-        styled = [to_iso(t.strip()) or t for t in text[other]]
+        styled = [to_iso(t.strip()) or t for t in text[other].tolist()]
         clean[other] = pd.Series(styled, index=clean.index[other], dtype="str")
     return clean
 
@@ -171,7 +171,9 @@ def _localise(text: pd.Series, tz: str | None, where: str) -> pd.Series:
     distinct = pd.Series(text.unique())
     parsed = pd.to_datetime(distinct, format="ISO8601", utc=True, errors="coerce")
     known = dict(zip(distinct, _as_utc(parsed), strict=True))
-    times = pd.Series([known[t] for t in text], index=text.index, dtype=UTC_TIME)
+    times = pd.Series(
+        [known[t] for t in text.tolist()], index=text.index, dtype=UTC_TIME
+    )
     if tz is None and times.notna().any():
         warnings.warn(
             f"{where}: its times have no zone and are taken as UTC; say tz=... to "
