@@ -79,7 +79,7 @@ def open_bytes(
             if unpack is None:
                 return stream
             limits = limits or Limits(free_bytes=FREE_BYTES)
-            unpacked = Unpacked(unpack, stream, window, str(path), limits)
+            unpacked = Unpacked(unpack(stream), stream, window, str(path), limits)
             return io.BufferedReader(unpacked, BLOCK_BYTES)
         except BaseException as error:
             raw.close()

@@ -142,8 +142,8 @@ class Unpacked(io.RawIOBase):
 
     Parameters
     ----------
-    unpack
-        Opens the packed stream; as `find_packer` returns it.
+    stream
+        What unpacks it, as `find_packer` gives it for the packed stream.
     packed
         The packed stream.
     window
@@ -156,7 +156,7 @@ class Unpacked(io.RawIOBase):
 
     def __init__(
         self,
-        unpack: Callable[[Any], _Packed],
+        stream: _Packed,
         packed: IO[bytes],
         window: Window,
         name: str,
@@ -164,7 +164,7 @@ class Unpacked(io.RawIOBase):
     ) -> None:
         self._packed, self._window, self._name = packed, window, name
         self._limits, self._count = limits, 0
-        self._stream = unpack(packed)
+        self._stream = stream
 
     def readable(self) -> bool:
         """Say that it can be read."""
