@@ -6,24 +6,22 @@ import warnings
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from diagkit.errors import DiagkitWarning
 from diagkit.redaction.text import redact_text
-from diagkit.sources.envelopes import find_envelope, peel
 from diagkit.sources.files import iterate_lines
-from diagkit.sources.records import Record, iterate_records
 from diagkit.sources.times import parse_times
+from diagkit.sources.unwrapping import take_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from diagkit.sources.paths import SourceFile
+    from diagkit.sources.records import Record
 
-HEAD_LINES = 200
 SHOWN_CHARACTERS = 200
 UNKNOWN_EXAMPLES = 5
 # Far more than is shown, so that a secret is not cut before it is known as one.
@@ -179,13 +177,7 @@ def _count(file: SourceFile, counts: _Counts) -> str:
     """Read one file; say which envelope its lines came in."""
     with closing(iterate_lines(file.path)) as lines:
         watched = counts.watch(lines)
-        head = list(islice(watched, HEAD_LINES))
-        envelope = find_envelope(head)
-        everything = chain(head, watched)
-        if envelope is None:
-            for record in iterate_records(everything):
-                counts.add(record)
-            return ""
-        for _, record in peel(everything, envelope):
+        envelope, records = take_off(watched)
+        for _, record in records:
             counts.add(record)
-        return envelope.name
+        return "" if envelope is None else envelope.name

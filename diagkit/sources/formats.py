@@ -128,11 +128,6 @@ class Registry:
     json_formats: tuple[JsonFormat, ...]
     levels: dict[str, str]
 
-    @property
-    def json_keys(self) -> dict[str, tuple[str, ...]]:
-        """Keys of JSON lines under which each field may stand, in plain formatters."""
-        return self.json_formats[-1].keys
-
     def recognise(self, line: str) -> tuple[LineFormat, re.Match[str]] | None:
         """Find the first format that explains how a line begins a record.
 

@@ -6,7 +6,6 @@ import warnings
 from collections import deque
 from contextlib import closing
 from functools import partial
-from itertools import chain, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +16,7 @@ from diagkit.engine.spread import map_parts
 from diagkit.errors import DiagkitWarning, SourceFormatError
 from diagkit.frames.logs import LEVELS, LOGS
 from diagkit.sources.decoding import find_encoding
-from diagkit.sources.envelopes import HEAD_LINES, find_envelope, peel
+from diagkit.sources.envelopes import HEAD_LINES, find_envelope
 from diagkit.sources.files import (
     HEAD_BYTES,
     find_binary,
@@ -28,10 +27,10 @@ from diagkit.sources.files import (
 from diagkit.sources.identify import identify_file
 from diagkit.sources.literals import find_literals
 from diagkit.sources.paths import SourceFile, find_files
-from diagkit.sources.records import Record, iterate_records
 from diagkit.sources.remote import RemoteFile
 from diagkit.sources.search import search_records
 from diagkit.sources.times import find_zone, parse_times
+from diagkit.sources.unwrapping import take_off
 
 if TYPE_CHECKING:
     import io
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from diagkit.signatures.catalogue import Signature
     from diagkit.sources.packers import Limits
     from diagkit.sources.paths import Paths
+    from diagkit.sources.records import Record
 
 FIELDS = ("level", "logger", "message", "exception", "traceback", "line", "lines")
 FIELDS_OF = attrgetter(*FIELDS)
@@ -164,18 +164,10 @@ def read_log_file(
         return found
     # Closed whatever happens: an interrupt leaves no file open.
     with closing(iterate_lines(file.path, limits, tell)) as lines:
-        head = list(islice(lines, HEAD_LINES))
-        envelope = find_envelope(head)
-        everything = chain(head, lines)
-        del head
-        if envelope is None:
-            batch = _Batch(literals, disorder=1)
-            for record in iterate_records(everything):
-                batch.add(record)
-        else:
-            batch = _Batch(literals, disorder=DISORDER)
-            for service, record in peel(everything, envelope):
-                batch.add(record, service)
+        envelope, records = take_off(lines)
+        batch = _Batch(literals, disorder=1 if envelope is None else DISORDER)
+        for service, record in records:
+            batch.add(record, service)
     return batch.frame(file.name, tz, year)
 
 
@@ -192,7 +184,8 @@ def _search(
     It does in plain UTF-8 without an envelope, if every record that is found has a
     time: one without it needs its neighbours', which only the whole file tells.
     """
-    if any("\n" in literal for literal in literals):
+    # What is no file can be opened once: nothing would be left for the slow way.
+    if any("\n" in literal for literal in literals) or not file.path.is_file():
         return None
     batch = _Batch((), disorder=1)
     # Where it is given up, the slow way warns of what it finds.

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -293,3 +296,16 @@ def test_intervals_do_not_depend_on_what_is_asked_for(
     asked = read_logs(tmp_path / "a.log", tz="UTC", matching="x")
     expected = everything[everything["message"].str.contains("x")]
     pd.testing.assert_frame_equal(asked, expected.reset_index(drop=True))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes in the file system")
+def test_a_pipe_is_searched_though_it_can_be_opened_once(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    # A record without a time makes the quick way give up after it has read.
+    text = f"{MIXED}bare one of these\n".encode()
+    writer = threading.Thread(target=path.write_bytes, args=(text,))
+    writer.start()
+    logs = read_logs(path, tz="UTC", matching=["HTTP/1.1", "KeyError"], progress=False)
+    writer.join()
+    assert logs["line"].tolist() == [3, 4]
