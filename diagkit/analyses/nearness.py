@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from diagkit.analyses.kinds import ROUTINE
+from diagkit.analyses.shapes import NONE, as_texts, encode, fold, holds, take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from diagkit.signatures.catalogue import Signature
 
-NONE = -1
 WORDS = 3
 LEAST_PHRASES = 2
 LEAST_SHARE = 0.4
@@ -82,22 +82,14 @@ def find_near(
     places = np.flatnonzero(_report_trouble(logs)[rows])
     if not len(places) or not phrases:
         return near
-    values = pa.array(logs["message"], type=pa.large_string(), from_pandas=True)
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    texts = values.take(pa.array(rows[places]))
+    texts = take(as_texts(logs["message"]), rows[places])
     texts = pc.utf8_slice_codeunits(texts, 0, MAX_TEXT)
     every = {p for cut in phrases.values() for p in cut}
-    shape = "(?i)" + "|".join(sorted(map(re.escape, every)))
-    hit = pc.match_substring_regex(texts, shape).to_numpy(zero_copy_only=False)
-    places = places[hit]
-    folded = pc.replace_substring_regex(texts.filter(pa.array(hit)), FOLDED, "0")
-    shapes = pc.dictionary_encode(folded)
-    verdict = [
-        _nearest(text.lower(), phrases) for text in shapes.dictionary.to_pylist()
-    ]
-    codes = shapes.indices.to_numpy(zero_copy_only=False)
-    near[places] = np.array(verdict, dtype=np.int64)[codes] if len(codes) else NONE
+    hit = holds(texts, "(?i)" + "|".join(sorted(map(re.escape, every))))
+    if hit.any():
+        shapes, of_text = fold(texts.filter(pa.array(hit)), FOLDED, "0")
+        verdict = [_nearest(text.lower(), phrases) for text in shapes.to_pylist()]
+        near[places[hit]] = np.array(verdict)[of_text]
     return near
 
 
@@ -134,10 +126,11 @@ def _is_comparable(signature: Signature) -> bool:
 
 
 def _report_trouble(logs: pd.DataFrame) -> np.ndarray[Any, Any]:
-    severe = logs["level"].isin(TROUBLE).to_numpy()
-    codes, names = pd.factorize(logs["logger"])
-    library = np.array([str(name).startswith(LIBRARIES) for name in names] + [False])
-    return np.asarray(severe | library[codes], dtype=bool)
+    level = pd.Categorical(logs["level"])
+    severe = np.append(level.categories.isin(TROUBLE), False)[level.codes]
+    names, logger = encode(as_texts(logs["logger"]))
+    library = np.array([*(n.startswith(LIBRARIES) for n in names.to_pylist()), False])
+    return np.asarray(severe | library[logger], dtype=bool)
 
 
 def _nearest(text: str, phrases: dict[int, tuple[str, ...]]) -> int:

@@ -82,6 +82,8 @@ class Decoder:
         self._width = 1 if self.encoding == "utf-8" else 2
         errors = "surrogateescape" if self._width == 1 else "surrogatepass"
         self._decoder = getincrementaldecoder(encoding)(errors)
+        # Before the first byte there may be a mark.
+        self._begun = False
 
     def decode(self, data: bytes, *, final: bool = False) -> str:
         """Decode the next block.
@@ -112,6 +114,30 @@ class Decoder:
             self.odd_bytes += len(rest)
             text += "".join(f"\\x{byte:02x}" for byte in rest)
         return text
+
+    def to_utf8(self, data: bytes, *, final: bool = False) -> bytes:
+        r"""Decode the next block, as UTF-8 without a mark.
+
+        Parameters
+        ----------
+        data, final
+            As for `decode`.
+
+        Returns
+        -------
+        bytes
+            What `decode` gives, encoded.
+
+        Examples
+        --------
+        >>> Decoder("utf-8").to_utf8(b"caf\xe9!")
+        b'caf\\xe9!'
+        """
+        plain = self._begun and self._width == 1 and not final and data.isascii()
+        if plain and not self._decoder.getstate()[0]:
+            return data
+        self._begun = self._begun or bool(data)
+        return self.decode(data, final=final).encode()
 
     def _spell(self, match: re.Match[str]) -> str:
         code = ord(match[0])

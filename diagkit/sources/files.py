@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import stat
 import warnings
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import chain
 from typing import IO, TYPE_CHECKING
 
 from diagkit.errors import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 8192
 BLOCK_BYTES = 1024**2
+PIECE_BYTES = 8 * 1024**2
 # What is no text, by its first bytes.
 BINARIES = (
     (b"SQLite format 3\x00", "a SQLite database"),
@@ -177,16 +179,52 @@ def iterate_lines(
     SourceFormatError
         If it is no text at all, or grows past its limits.
     """
+    pieces = iterate_pieces(path, limits, tell)
+    with closing(pieces):
+        yield from chain.from_iterable(cut_lines(piece.decode() for piece in pieces))
+
+
+def iterate_pieces(
+    path: Path,
+    limits: Limits | None = None,
+    tell: Callable[[int], object] | None = None,
+) -> Generator[bytes]:
+    """Read a text file as UTF-8, whatever it is written in.
+
+    Parameters
+    ----------
+    path
+        As for `open_text`.
+    limits, tell
+        As for `open_bytes`.
+
+    Yields
+    ------
+    bytes
+        A piece that does not end within a character. Otherwise as `iterate_lines`.
+
+    Raises
+    ------
+    SourceFormatError
+        If it is no text at all, or grows past its limits.
+    """
     with open_bytes(path, limits, tell) as stream, file_errors(path):
+        assert isinstance(stream, io.BufferedReader)
         decoder = Decoder(find_encoding(_text_head(stream, path)))
-        damage: list[EOFError] = []
-        count = whole = 0
-        for lines in cut_lines(_decode(stream, decoder, damage)):
-            yield from lines
-            count += len(lines)
-            whole = whole if damage else count
-    if damage:
-        said = f"damaged after line {whole} ({damage[0]}); what stands before is read"
+        packed = isinstance(stream.raw, Unpacked)
+        damage: EOFError | None = None
+        whole = 0
+        try:
+            # One step of the packer at a time: what comes before damage is not lost.
+            while data := stream.read1(PIECE_BYTES):
+                piece = decoder.to_utf8(data)
+                whole += piece.count(b"\n") if packed else 0
+                yield piece
+        except EOFError as error:
+            damage = error
+        yield decoder.to_utf8(b"", final=True)
+    if damage is not None:
+        said = f"damaged after line {whole} ({damage}); what stands before is read"
         _warn(path, said)
     if decoder.odd_bytes:
         _warn(
@@ -194,19 +232,6 @@ def iterate_lines(
             f"{decoder.odd_bytes:,} bytes are no {decoder.encoding.upper()}; they are "
             r"kept, spelled out as \xff",
         )
-
-
-def _decode(
-    stream: IO[bytes], decoder: Decoder, damage: list[EOFError]
-) -> Iterator[str]:
-    assert isinstance(stream, io.BufferedReader)
-    try:
-        # One step of the packer at a time: what comes before damage is not lost.
-        while data := stream.read1(BLOCK_BYTES):
-            yield decoder.decode(data)
-    except EOFError as error:
-        damage.append(error)
-    yield decoder.decode(b"", final=True)
 
 
 def _warn(path: Path, what: str) -> None:

@@ -16,11 +16,12 @@ from diagkit.sources.formats import (
     Registry,
     make_format,
 )
+from diagkit.sources.prefixes import read_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-TABLES = ("format", "json", "levels")
+TABLES = ("format", "json", "levels", "postgresql")
 KEYS = ("name", "layout", "follows", "logger", "level", "joins", "examples")
 JSON_KEYS = ("message", "timestamp", "level", "logger", "exception")
 FIELDS = ("timestamp", "level", "logger", "message")
@@ -57,8 +58,10 @@ def extend_registry(
     added: list[tuple[LineFormat, str]] = []
     for where, data in tables:
         _refuse_unknown(data, TABLES, where)
-        for row in data.get("format", []):
-            how = _make(row, where)
+        for how in [
+            *(_make(row, where) for row in data.get("format", [])),
+            *_make_prefix(data, where),
+        ]:
             if how.name in known:
                 msg = f"{where}: there is already a format {how.name!r}"
                 raise SettingError(msg)
@@ -105,6 +108,23 @@ def _read_point(point: Any) -> dict[str, Any]:
         return _parse(value, where)
     msg = f"{where}: gives a {type(value).__name__}, not a path or the text of TOML"
     raise SettingError(msg)
+
+
+def _make_prefix(data: dict[str, Any], where: str) -> list[LineFormat]:
+    """Make the format of PostgreSQL's log with a prefix that the user gives."""
+    table = data.get("postgresql", {})
+    _refuse_unknown(table, ("log_line_prefix",), f"{where}: postgresql")
+    prefix = table.get("log_line_prefix") if isinstance(table, dict) else table
+    if prefix is None:
+        return []
+    if not isinstance(prefix, str):
+        msg = f'{where}: write [postgresql] log_line_prefix = "%m [%p] "'
+        raise SettingError(msg)
+    try:
+        return [make_format(read_prefix(prefix))]
+    except SettingError as error:
+        msg = f"{where}: {error}"
+        raise SettingError(msg) from None
 
 
 def _make(row: object, where: str) -> LineFormat:

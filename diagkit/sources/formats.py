@@ -72,6 +72,8 @@ class LineFormat:
         What every line begins with that this format explains.
     style
         How the time is written, where the layout says it itself.
+    written
+        Its layout or pattern as it stands in the file.
     examples
         Lines with the fields that must be found in them.
     """
@@ -86,6 +88,7 @@ class LineFormat:
     starts: str = ""
     gate: str = ""
     style: TimeStyle | None = field(default=None, repr=False)
+    written: str = field(default="", repr=False)
     examples: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 
     def may_begin(self, first: str) -> bool:
@@ -313,6 +316,7 @@ def make_format(row: dict[str, Any]) -> LineFormat:
         pattern=pattern,
         follows=row.get("follows", "any"),
         joins=frozenset(row.get("joins", ())),
+        written=row.get("layout") or row["pattern"],
         examples=tuple(row["examples"]),
         **fields,
     )
@@ -326,6 +330,7 @@ def _make_json_format(row: dict[str, Any]) -> JsonFormat:
         keys={name: tuple(row[name]) for name in names if name in row},
         levels=row.get("levels", {}),
         append=tuple(row.get("append", ())),
+        told=tuple(row.get("told", ())),
     )
 
 

@@ -93,7 +93,7 @@ def _identify_text(path: Path, text: str) -> Identity:
     if path.name == "incident.toml":
         return Identity("settings")
     lines = [line.rstrip("\r") for line in text.split("\n")]
-    table = _identify_table(path, lines[0])
+    table = _identify_table(path, lines)
     if table:
         return table
     if path.suffix in (".yaml", ".yml") and COMPOSE.search(text):
@@ -109,15 +109,20 @@ def _identify_text(path: Path, text: str) -> Identity:
     return Identity("unknown", "neither a log nor a table that is known")
 
 
-def _identify_table(path: Path, header: str) -> Identity | None:
+def _identify_table(path: Path, lines: list[str]) -> Identity | None:
     plain = path.name.removesuffix(".gz")
     if not plain.endswith((".csv", ".tsv")):
         return None
     delimiter = "\t" if plain.endswith(".tsv") else ","
-    names = {name.strip() for name in next(csv.reader([header], delimiter=delimiter))}
+    header = next(csv.reader(lines[:1], delimiter=delimiter))
+    names = {name.strip() for name in header}
     for kind, (spellings, needs) in TABLES.items():
         if all(names.intersection(spellings[need]) for need in needs):
             return Identity(kind)
+    # PostgreSQL writes a log that is a table without a header.
+    envelope = find_envelope(lines[:HEAD_LINES])
+    if envelope is not None and envelope.spelling is not None:
+        return Identity("logs")
     return Identity("table", f"a table of {len(names)} columns")
 
 

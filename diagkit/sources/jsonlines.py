@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from diagkit.sources import tracebacks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+# Several zones share some of them.
+ABBREVIATION = re.compile(r"(?<=\d) (?!UTC|GMT)[A-Z]{3,5}$")
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class JsonFormat:
         What its levels mean, where they mean something else than usual.
     append
         Keys whose values are lines of the message.
+    told
+        Keys whose text ends with the traceback that ``exception`` only names.
     """
 
     name: str
@@ -34,6 +42,7 @@ class JsonFormat:
     keys: dict[str, tuple[str, ...]]
     levels: dict[str, str] = field(default_factory=dict)
     append: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def read_json_line(
@@ -62,6 +71,8 @@ def read_json_line(
     """
     try:
         data = json.loads(line)
+        if "\\ud" in line or "\\uD" in line:
+            data = _spell(data)
     except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict):
@@ -74,6 +85,49 @@ def read_json_line(
     return None
 
 
+def is_record(line: str, formats: Sequence[JsonFormat]) -> bool:
+    """Say whether a line is a JSON record.
+
+    Parameters
+    ----------
+    line
+        A line that may be one JSON object.
+    formats
+        The formats, in the order in which they are tried; the last takes any object.
+
+    Returns
+    -------
+    bool
+        Whether `read_json_line` finds something.
+
+    Examples
+    --------
+    >>> is_record('{"msg": "up"}', [JsonFormat("json", (), {"message": ("msg",)})])
+    True
+    """
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    if isinstance(data, dict):
+        # With a message it is a record, of whatever format.
+        for key in formats[-1].keys["message"]:
+            if data.get(key) is not None:
+                return True
+    return read_json_line(line, formats) is not None
+
+
+def _spell(value: Any) -> Any:
+    """Spell out what is half a character: it is text nowhere but in JSON's escapes."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, list):
+        return [_spell(item) for item in value]
+    if isinstance(value, dict):
+        return {_spell(key): _spell(item) for key, item in value.items()}
+    return value
+
+
 def _fields(data: dict[str, object], how: JsonFormat) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, keys in how.keys.items():
@@ -84,13 +138,32 @@ def _fields(data: dict[str, object], how: JsonFormat) -> dict[str, object]:
             if value is not None:
                 found[name] = value
                 break
-    if isinstance(when := found.get("timestamp"), dict):
+    when = found.get("timestamp")
+    if isinstance(when, dict):
         found["timestamp"] = _from_object(when)
+    elif isinstance(when, str) and when[-1:].isalpha():
+        found["timestamp"] = ABBREVIATION.sub("", when)
     if "level" in found:
         found["level"] = how.levels.get(str(found["level"]), found["level"])
+    if how.told and "exception" in found:
+        _take_told(data, how, found)
     if how.append or isinstance(found.get("message"), list):
         _finish_message(data, how, found)
     return found
+
+
+def _take_told(
+    data: dict[str, object], how: JsonFormat, found: dict[str, object]
+) -> None:
+    """Take the traceback from the text that tells it."""
+    text = next(
+        (said for key in how.told if isinstance(said := data.get(key), str)), ""
+    )
+    message = str(found.get("message"))
+    # A message may hold a traceback of its own.
+    behind = text[text.index(message) + len(message) :] if message in text else text
+    if (own := tracebacks.split_traceback(behind)[1]) is not None:
+        found["exception"] = tracebacks.leave_out_values(own)
 
 
 def _finish_message(

@@ -6,35 +6,30 @@ import warnings
 from collections import deque
 from contextlib import closing
 from functools import partial
+from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from diagkit.engine.spread import map_parts
+from diagkit.engine.told import collect_told
 from diagkit.errors import DiagkitWarning, SourceFormatError
 from diagkit.frames.logs import LEVELS, LOGS
-from diagkit.sources.decoding import find_encoding
+from diagkit.sources.decoding import cut_lines
 from diagkit.sources.envelopes import HEAD_LINES, find_envelope
-from diagkit.sources.files import (
-    HEAD_BYTES,
-    find_binary,
-    iterate_lines,
-    open_bytes,
-    refuse_empty,
-)
+from diagkit.sources.files import iterate_pieces, refuse_empty
 from diagkit.sources.identify import identify_file
 from diagkit.sources.literals import find_literals
+from diagkit.sources.logframes import read_columns, search_columns
+from diagkit.sources.parts import Reading, read_parts
 from diagkit.sources.paths import SourceFile, find_files
 from diagkit.sources.remote import RemoteFile
-from diagkit.sources.search import search_records
 from diagkit.sources.times import find_zone, parse_times
 from diagkit.sources.unwrapping import take_off
 
 if TYPE_CHECKING:
-    import io
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from diagkit.signatures.catalogue import Signature
     from diagkit.sources.packers import Limits
@@ -87,7 +82,8 @@ def read_logs(
         Ids of the catalogue, `Signature` objects, or plain literals: only records that
         hold one of them are kept.
     engine
-        None, a `distributed.Client`, or the address of a Dask scheduler.
+        None, a `distributed.Client`, or the address of a Dask scheduler: files, and
+        ranges of large ones, are read by its workers, and the answer is the same.
     progress
         Show a progress bar where there are several files, or much to read.
     limits
@@ -121,8 +117,9 @@ def read_logs(
         find_zone(tz)
     literals = find_literals(matching)
     files = _only_logs(find_files(paths), paths)
-    work = partial(read_log_file, tz=tz, literals=literals, limits=limits, year=year)
-    frames = _read_all(files, work, engine, show=progress)
+    whole = partial(read_log_file, tz=tz, literals=literals, limits=limits, year=year)
+    reading = Reading(whole, tz, literals, year)
+    frames = _read_all(files, reading, engine, show=progress)
     if not literals:
         _tell_unknown(frames)
     return join_logs(frames)
@@ -159,13 +156,19 @@ def read_log_file(
     pandas.DataFrame
         LOGS.
     """
-    found = _search(file, tz, literals, limits, tell, year) if literals else None
-    if found is not None:
-        return found
+    if literals:
+        found = _search(file, tz, literals, limits, tell, year)
+        if found is not None:
+            return found
     # Closed whatever happens: an interrupt leaves no file open.
-    with closing(iterate_lines(file.path, limits, tell)) as lines:
-        envelope, records = take_off(lines)
-        batch = _Batch(literals, disorder=1 if envelope is None else DISORDER)
+    with closing(iterate_pieces(file.path, limits, tell)) as pieces:
+        head, enveloped = _look_ahead(pieces)
+        everything = chain(head, pieces)
+        if not enveloped:
+            return read_columns(everything, literals).frame(file.name, tz, year)
+        texts = (piece.decode() for piece in everything)
+        _, records = take_off(chain.from_iterable(cut_lines(texts)))
+        batch = _Batch(literals)
         for service, record in records:
             batch.add(record, service)
     return batch.frame(file.name, tz, year)
@@ -181,41 +184,41 @@ def _search(
 ) -> pd.DataFrame | None:
     """Look for literals without building every record, where that gives the same.
 
-    It does in plain UTF-8 without an envelope, if every record that is found has a
-    time: one without it needs its neighbours', which only the whole file tells.
+    It does without an envelope, if every record that is found has a time: one without
+    it needs its neighbours', which only the whole file tells.
     """
     # What is no file can be opened once: nothing would be left for the slow way.
     if any("\n" in literal for literal in literals) or not file.path.is_file():
         return None
-    batch = _Batch((), disorder=1)
     # Where it is given up, the slow way warns of what it finds.
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        with open_bytes(file.path, limits, tell) as raw:
-            stream = cast("io.BufferedReader", raw)
-            try:
-                if not _is_bare(stream.peek(1)):
-                    return None
-                for record in search_records(stream, literals):
-                    if record.timestamp is None:
-                        return None
-                    batch.add(record)
-            except (EOFError, UnicodeDecodeError, SourceFormatError):
-                return None
-        logs = batch.frame(file.name, tz, year)
+    with collect_told() as told:
+        with closing(iterate_pieces(file.path, limits, tell)) as pieces:
+            head, enveloped = _look_ahead(pieces)
+            columns = None
+            if not enveloped:
+                columns = search_columns(chain(head, pieces), literals)
+        if columns is None:
+            return None
+        logs = columns.frame(file.name, tz, year)
     if logs["timestamp"].isna().any():
         return None
     for warning in told:
-        warnings.warn(warning.message, stacklevel=2)
+        warnings.warn(warning, stacklevel=2)
     return logs
 
 
-def _is_bare(head: bytes) -> bool:
-    """Say whether a file begins as UTF-8 text without an envelope."""
-    if find_encoding(head) != "utf-8" or find_binary(head[:HEAD_BYTES]):
-        return False
-    lines = head.decode("utf-8", errors="replace").split("\n")[:HEAD_LINES]
-    return find_envelope([line.removesuffix("\r") for line in lines]) is None
+def _look_ahead(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:
+    """Return the first pieces of a log, and whether it is in an envelope."""
+    head: list[bytes] = []
+    count = 0
+    for piece in pieces:
+        head.append(piece)
+        count += piece.count(b"\n")
+        if count >= HEAD_LINES:
+            break
+    lines = b"".join(head).decode().removesuffix("\n").split("\n", HEAD_LINES)
+    first = [line.removesuffix("\r") for line in lines[:HEAD_LINES]]
+    return head, find_envelope(first) is not None
 
 
 def join_logs(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -237,11 +240,14 @@ def join_logs(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     0
     """
     whole = [frame for frame in frames if len(frame)]
-    logs = pd.concat(whole, ignore_index=True) if whole else LOGS.empty()
-    others = sorted(set(logs["level"].dropna().astype("str")) - set(LEVELS))
-    logs["level"] = (
-        logs["level"].astype("str").astype(pd.CategoricalDtype([*LEVELS, *others]))
-    )
+    if not whole:
+        return LOGS.empty()
+    used: set[str] = set()
+    for frame in whole:
+        used |= set(frame["level"].dropna().unique())
+    dtype = pd.CategoricalDtype([*LEVELS, *sorted(used - set(LEVELS))])
+    parts = [frame.assign(level=frame["level"].astype(dtype)) for frame in whole]
+    logs = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
     return LOGS.conform(logs)
 
 
@@ -252,13 +258,13 @@ class _Batch:
     records without one.
     """
 
-    def __init__(self, literals: Sequence[str], disorder: int) -> None:
-        self._literals, self._disorder = literals, disorder
+    def __init__(self, literals: Sequence[str]) -> None:
+        self._literals = literals
         self._times: list[object] = []
         self._lines: list[int] = []
         self._kept: list[bool] = []
         self._rows: list[tuple[object, ...]] = []
-        self._recent: deque[Record] = deque(maxlen=disorder)
+        self._recent: deque[Record] = deque(maxlen=DISORDER)
         self._wanted = 0
 
     def add(self, record: Record, service: str | None = None) -> None:
@@ -269,9 +275,7 @@ class _Batch:
             for neighbour in self._recent:
                 self._note(neighbour, kept=False)
             self._recent.clear()
-            self._wanted = self._disorder
-        elif self._disorder == 1:
-            self._recent.clear()  # this one is nearer to whatever follows
+            self._wanted = DISORDER
         self._note(record, kept=True)
         self._rows.append((*FIELDS_OF(record), service))
 
@@ -279,10 +283,9 @@ class _Batch:
         kept = pd.Series(self._kept, dtype=bool)
         times = parse_times(self._times, tz, name, year)
         rows = pd.DataFrame(self._rows, columns=[*FIELDS, "service"])
-        if self._disorder > 1:
-            order = np.argsort(self._lines, kind="stable")
-            kept, times = kept.iloc[order], times.iloc[order]
-            rows = rows.sort_values("line", kind="stable")
+        order = np.argsort(self._lines, kind="stable")
+        kept, times = kept.iloc[order], times.iloc[order]
+        rows = rows.sort_values("line", kind="stable")
         columns: dict[str, Any] = {str(key): rows[key].array for key in rows}
         columns["timestamp"] = times[kept].array
         columns["after"] = times.ffill()[kept].array
@@ -354,22 +357,12 @@ def _list(files: list[SourceFile], kinds: dict[SourceFile, Any]) -> str:
 
 
 def _read_all(
-    files: list[SourceFile],
-    work: Callable[..., pd.DataFrame],
-    engine: Any,
-    *,
-    show: bool,
+    files: list[SourceFile], reading: Reading, engine: Any, *, show: bool
 ) -> list[pd.DataFrame]:
-    """Read the files, with a bar: of bytes here, of files on a cluster."""
-    size = sum(file.path.stat().st_size for file in files) if show else 0
-    if not show or (len(files) < 2 and size < BAR_BYTES):
-        return list(map_parts(work, files, engine))
+    """Read the files, with a bar of bytes: here one by one, in parts on a cluster."""
     from tqdm.auto import tqdm
 
-    if engine is not None:
-        parts = map_parts(work, files, engine)
-        count = len(files)
-        return list(tqdm(parts, "read_logs", count, unit="file", leave=False))
+    size = sum(file.path.stat().st_size for file in files) if show else 0
     with tqdm(
         total=size,
         unit="B",
@@ -377,5 +370,8 @@ def _read_all(
         unit_divisor=1024,
         desc="read_logs",
         leave=False,
+        disable=not show or (len(files) < 2 and size < BAR_BYTES),
     ) as bar:
-        return list(map_parts(partial(work, tell=bar.update), files, None))
+        if engine is not None:
+            return read_parts(files, reading, engine, bar.update)
+        return [reading.whole(file, tell=bar.update) for file in files]

@@ -115,19 +115,24 @@ class Window(io.RawIOBase):
         """Read on, as far as the file reached when it was opened."""
         view = memoryview(buffer).cast("B")
         left = len(view) if self._size is None else self._size - self.position
-        data = self._stream.read(min(len(view), left)) if left else b""
-        if left and not data and self._size is not None:
+        count = 0
+        if left and hasattr(self._stream, "readinto"):
+            count = self._stream.readinto(view[:left]) or 0
+        elif left:
+            data = self._stream.read(min(len(view), left))
+            count = len(data)
+            view[:count] = data
+        if left and not count and self._size is not None:
             warnings.warn(
                 f"{self._name}: shrank while it was read; what was left is read",
                 DiagkitWarning,
                 stacklevel=2,
             )
             self._size = self.position
-        self.position += len(data)
-        if self._tell is not None and data:
-            self._tell(len(data))
-        view[: len(data)] = data
-        return len(data)
+        self.position += count
+        if self._tell is not None and count:
+            self._tell(count)
+        return count
 
     def close(self) -> None:
         """Close the file too."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from diagkit.sources import tracebacks
 from diagkit.sources.formats import ANSI, Follows, Registry, load_registry
-from diagkit.sources.jsonlines import read_json_line
+from diagkit.sources.jsonlines import is_record, read_json_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -295,8 +295,35 @@ def begins_record(line: str, registry: Registry | None = None) -> bool:
     >>> begins_record("2025-11-24 18:17:11 UTC [1] DETAIL:  Key (id)=(1) exists.")
     False
     """
-    begun = _begin(line, 1, registry or load_registry())
+    registry = registry or load_registry()
+    if line[:1] == "{":
+        return is_record(line, registry.json_formats)
+    begun = _begin(line, 1, registry)
     return begun is not None and not begun.joins
+
+
+def joins_record(line: str, registry: Registry | None = None) -> bool:
+    """Say whether a line goes on with the record before it, if that is of its format.
+
+    Parameters
+    ----------
+    line
+        One line, without its end.
+    registry
+        The formats; those of `load_registry` by default.
+
+    Returns
+    -------
+    bool
+        True of PostgreSQL's DETAIL and the like.
+
+    Examples
+    --------
+    >>> joins_record("2025-11-24 18:17:11 UTC [1] DETAIL:  Key (id)=(1) exists.")
+    True
+    """
+    begun = _begin(line, 1, registry or load_registry())
+    return begun is not None and begun.joins
 
 
 def _begin(line: str, number: int, registry: Registry) -> Record | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import warnings
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
 import pandas as pd
 
 from diagkit.errors import DiagkitWarning, SettingError
 from diagkit.frames.contract import UTC_TIME
+from diagkit.sources.clocks import NAT
 from diagkit.sources.timestyles import EPOCH_BLOCK, YEARLESS, to_iso
 
 if TYPE_CHECKING:
@@ -89,15 +91,72 @@ def parse_times(
     >>> str(parse_times(["Dec 31 23:59:59", "Jan  1 00:00:00"], "UTC", "x", 2025)[1])
     '2026-01-01 00:00:00+00:00'
     """
+    micros = np.full(len(values), NAT)
+    zoned = np.zeros(len(values), bool)
+    rows = np.arange(len(values))
+    return resolve_times(micros, zoned, rows, values, tz, where, year)
+
+
+def resolve_times(
+    micros: np.ndarray[Any, np.dtype[np.int64]],
+    zoned: np.ndarray[Any, np.dtype[np.bool_]],
+    rows: np.ndarray[Any, np.dtype[np.intp]],
+    values: Sequence[object],
+    tz: str | None,
+    where: str,
+    year: int | None = None,
+) -> pd.Series:
+    """Turn times of which most are read already into UTC.
+
+    Parameters
+    ----------
+    micros, zoned
+        As `clocks.read_clocks` gives them.
+    rows, values
+        The others: which they are, and as they were written.
+    tz, where, year
+        As for `parse_times`.
+
+    Returns
+    -------
+    pandas.Series
+        ``datetime64[us, UTC]``.
+    """
+    micros, zoned = micros.copy(), zoned.copy()
+    if len(rows):
+        micros[rows], zoned[rows] = _read(values, where, year)
+    naive = ~zoned & (micros != NAT)
+    if naive.any() and tz is None:
+        warnings.warn(
+            f"{where}: its times have no zone and are taken as UTC; say tz=... to "
+            "read them right",
+            DiagkitWarning,
+            stacklevel=2,
+        )
+    times = pd.Series(micros.view("datetime64[us]"))
+    if tz not in (None, "UTC") and naive.any():
+        local = _to_utc(times[naive], find_zone(tz), where)
+        times[naive] = local.dt.tz_localize(None)
+    done: pd.Series = times.dt.tz_localize("UTC")
+    return done
+
+
+def _read(
+    values: Sequence[object], where: str, year: int | None
+) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.bool_]]]:
+    """Return microseconds, in UTC or as the clock shows them, and which is which."""
     raw: pd.Series = pd.Series(list(values), dtype=object)
-    out = pd.Series(pd.NaT, index=raw.index, dtype=UTC_TIME)
+    times = pd.Series(pd.NaT, index=raw.index, dtype=UTC_TIME)
+    zoned = np.ones(len(raw), bool)
     is_number = raw.map(_is_epoch).astype(bool)
     is_text = raw.map(lambda v: isinstance(v, str)).astype(bool) & ~is_number
     if is_number.any():
-        out[is_number] = _from_epoch(raw[is_number].map(float))
+        times[is_number] = _from_epoch(raw[is_number].map(float))
     if is_text.any():
-        out[is_text] = _from_text(raw[is_text].astype("str"), tz, where, year)
-    return out
+        times[is_text], zoned[is_text] = _from_text(
+            raw[is_text].astype("str"), where, year
+        )
+    return times.dt.tz_localize(None).to_numpy("datetime64[us]").view("int64"), zoned
 
 
 def _is_epoch(value: object) -> bool:
@@ -118,8 +177,8 @@ def _from_epoch(numbers: pd.Series) -> pd.Series:
 
 
 def _from_text(
-    text: pd.Series, tz: str | None, where: str, year: int | None
-) -> pd.Series:
+    text: pd.Series, where: str, year: int | None
+) -> tuple[pd.Series, np.ndarray[Any, np.dtype[np.bool_]]]:
     # Logs repeat their times: each distinct text is looked at once.
     distinct = pd.Series(text.unique())
     iso = dict(zip(distinct, _clean(distinct), strict=True))
@@ -127,12 +186,13 @@ def _from_text(
     yearless = clean.str.startswith(YEARLESS)
     if yearless.any():
         clean[yearless] = _with_year(clean[yearless], year, where)
-    zoned = clean.str.contains(ZONED.pattern, regex=True)
-    out = pd.Series(pd.NaT, index=text.index, dtype=UTC_TIME)
-    for mask, zone in ((zoned, "UTC"), (~zoned, tz)):
-        if mask.any():
-            out[mask] = _localise(clean[mask], zone, where)
-    return out
+    distinct = pd.Series(clean.unique())
+    parsed = pd.to_datetime(distinct, format="ISO8601", utc=True, errors="coerce")
+    known = dict(zip(distinct, _as_utc(parsed), strict=True))
+    times = pd.Series(
+        [known[t] for t in clean.tolist()], index=text.index, dtype=UTC_TIME
+    )
+    return times, clean.str.contains(ZONED.pattern, regex=True).to_numpy(bool)
 
 
 def _clean(text: pd.Series) -> pd.Series:
@@ -165,25 +225,6 @@ def _with_year(text: pd.Series, year: int | None, where: str) -> pd.Series:
     gone = (months <= -6).astype("int64") - (months >= 6).astype("int64")
     years = (year + gone.cumsum()).map("{:04}".format)
     return years.astype("str") + text.str.slice(1)
-
-
-def _localise(text: pd.Series, tz: str | None, where: str) -> pd.Series:
-    distinct = pd.Series(text.unique())
-    parsed = pd.to_datetime(distinct, format="ISO8601", utc=True, errors="coerce")
-    known = dict(zip(distinct, _as_utc(parsed), strict=True))
-    times = pd.Series(
-        [known[t] for t in text.tolist()], index=text.index, dtype=UTC_TIME
-    )
-    if tz is None and times.notna().any():
-        warnings.warn(
-            f"{where}: its times have no zone and are taken as UTC; say tz=... to "
-            "read them right",
-            DiagkitWarning,
-            stacklevel=2,
-        )
-    if tz not in (None, "UTC"):
-        times = _to_utc(times.dt.tz_localize(None), find_zone(tz), where)
-    return times
 
 
 def _to_utc(naive: pd.Series, zone: ZoneInfo, where: str) -> pd.Series:

@@ -40,6 +40,10 @@ JAVA_RAISED = re.compile(
 # "  | " is a group itself; what stands further to the right is inside of it.
 GROUP_MARGIN = 4
 INDENTED = (" ", "|", "+", "")
+# Where a frame is; loguru marks the one that caught the exception.
+PLACE = re.compile(r'[ |>]*File "[^"\n]*", line \d+')
+# Keys of an exception that is written as an object.
+SAYS = ("exc_type", "exc_value", "type", "value", "frames")
 
 
 def is_header(line: str) -> bool:
@@ -228,10 +232,55 @@ def describe_exception(value: object) -> str | None:
         value = [value]
     if not isinstance(value, list):
         return None
-    parts = [_describe(item) for item in value if isinstance(item, dict)]
+    parts = [
+        _describe(item)
+        for item in value
+        if isinstance(item, dict) and any(item.get(key) for key in SAYS)
+    ]
     joiner = f"\n\n{CHAIN[1]}\n\n"
     # structlog lists the exception that was raised last first.
     return joiner.join(reversed(parts)) or None
+
+
+def leave_out_values(traceback: str) -> str:
+    r"""Leave out what loguru shows of the variables in each frame.
+
+    They hold what nobody meant to log.
+
+    Parameters
+    ----------
+    traceback
+        A traceback as loguru writes it.
+
+    Returns
+    -------
+    str
+        Of each frame its place and the first line of its source.
+
+    Examples
+    --------
+    >>> text = '  File "a.py", line 3, in f\n    x(y)\n      └ 5\nKeyError: 5'
+    >>> print(leave_out_values(text))
+      File "a.py", line 3, in f
+        x(y)
+    KeyError: 5
+    """
+    kept: list[str] = []
+    column: int | None = None  # where the place of the open frame stands
+    source = False
+    for line in traceback.split("\n"):
+        indent = len(line) - len(line.lstrip(" |>"))
+        if PLACE.match(line):
+            column, source = indent, True
+            kept.append(line)
+        elif column is not None and (indent >= column or indent == len(line)):
+            if source and indent < len(line):
+                kept.append(line)
+                source = False
+        else:
+            column = None
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _describe(item: dict[str, object]) -> str:

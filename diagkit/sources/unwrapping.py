@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from diagkit.sources.envelopes import HEAD_LINES, Envelope, find_envelope, peel
+from diagkit.sources.envelopes import HEAD_LINES, Envelope, find_envelope
+from diagkit.sources.flows import peel
 from diagkit.sources.records import Record, iterate_records
 
 if TYPE_CHECKING:

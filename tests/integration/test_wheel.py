@@ -78,7 +78,8 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "diagkit/py.typed" in names
     assert "diagkit/signatures/catalogue.toml" in names
-    assert "diagkit/sources/formats.toml" in names
+    for data in ("formats", "envelopes", "prefixes"):
+        assert f"diagkit/sources/{data}.toml" in names
     assert "diagkit/report/templates/postmortem.html.jinja" in names
     bundled = "diagkit/_bundled/"
     assert f"{bundled}notebooks/01_connection_leaks.ipynb" in names

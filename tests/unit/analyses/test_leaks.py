@@ -326,30 +326,84 @@ def test_files_some_half_hours_apart_are_told(shift: str, told: int) -> None:
 PARTS = st.sampled_from(
     [TIMEOUT, "0x7fab12", "12345", "Exception in ASGI application", "lost 1", "x" * 9,
      "current transaction is aborted, commands ignored until end of transaction block",
-     "{'completion_percentage': 51.69491525423729}", "QueuePool limit of size "]
+     "{'completion_percentage': 51.69491525423729}", "QueuePool limit of size ",
+     "{'completion_percentage': 51.7}", "Worker (pid:12345) was sent SIGSEGV!",
+     "Worker (pid:1) was sent SIGUSR1!", "asyncpg/pool.py in _acquire",
+     "process 4711 still waiting for ShareLock on x after 1000.1 ms"]
 )  # fmt: skip
+RAISED = st.sampled_from([None, "TimeoutError", "builtins.TimeoutError", "KeyError"])
+RECORD = st.tuples(PARTS, PARTS, st.booleans(), RAISED)
+OWN = (
+    Signature("a.number", "leak", "low", "a", "1", ("12345",), "m", "r"),
+    Signature("a.folded", "leak", "low", "a", "1", ("\x1a",), "m", "r"),
+    Signature("a.end", "leak", "low", "a", "1", ("lost 1",), "m", "r", last=True),
+)
 
 
-@given(st.lists(st.tuples(PARTS, PARTS, st.booleans()), max_size=12))
+@given(
+    st.lists(RECORD, min_size=1, max_size=12),
+    st.sampled_from([load_signatures(), OWN]),
+)
 def test_records_are_matched_as_if_one_by_one(
-    parts: list[tuple[str, str, bool]],
+    parts: list[tuple[str, str, bool, str | None]], known: tuple[Signature, ...]
 ) -> None:
     """What makes it quick changes nothing: the definition is `Signature.fits`."""
-    known = load_signatures()
     usual = [s for s in known if not s.last]
     records = [
-        {"message": f"{a} 0x{n}", "traceback": f"E: {b}" if traced else None}
-        for n, (a, b, traced) in enumerate(parts)
+        {
+            "message": f"{a} 0x{n}",
+            "traceback": f"E: {b}" if traced else None,
+            "exception": raised,
+        }
+        for n, (a, b, traced, raised) in enumerate(parts)
     ]
-    if not records:
-        return
     expected = []
     for record in records:
         message, trace = record["message"], record["traceback"] or ""
+        raised = record["exception"]
         tries = [(usual, message), (usual, f"{message}\n{trace}")]
         tries.append(([s for s in known if s.last], f"{message}\n{trace}"))
         expected.append(
-            next((s.id for of, t in tries for s in of if s.fits(t, None)), None)
+            next((s.id for of, t in tries for s in of if s.fits(t, raised)), None)
         )
     found = match_records(make_logs(*records), known)
     assert [known[i].id if i >= 0 else None for i in found] == expected
+
+
+def test_copies_among_many_files_are_told_by_second_logger_and_message() -> None:
+    def at(source: str, **more: object) -> dict[str, object]:
+        stamp = AT.format(7, len(source))
+        return error("0x1", source=source, timestamp=stamp) | more
+
+    other = at("b", logger="another")
+    without = at("b", logger=None)
+    undated = at("c", timestamp=None)
+    text = {"message": TIMEOUT}
+    records = [at("a"), at("b"), other, at("c"), at("c"), without, without | text]
+    records += [undated, undated, at("a") | text, at("dd") | text]
+    leaks = find_leaks(make_logs(*records))
+    kept = leaks[["source", "line"]].itertuples(index=False, name=None)
+    # Of the two in c one is a copy; the records without a time are events each.
+    assert list(kept) == [
+        ("a", 1), ("b", 3), ("c", 5), ("b", 6), ("b", 7), ("c", 8), ("c", 9), ("a", 10)
+    ]  # fmt: skip
+
+
+def test_what_a_traceback_says_fills_what_the_message_leaves_open() -> None:
+    link = "https://sqlalche.me/e/20/3o7r"
+    traces = [f"E: {GC.format('0x9')} {link}", "E: [BAD] <Connection(Thread-4567)>"]
+    message = GC.format("0x1").replace("[INTRANS] ", "")
+    logs = make_logs(*({"message": message, "traceback": t} for t in traces))
+    columns = ["connection", "state", "library_version"]
+    assert find_leaks(logs)[columns].fillna("").values.tolist() == [
+        ["0x1", "INTRANS", "2.0"],
+        ["0x1", "BAD", ""],
+    ]
+    thread = {"message": "lost", "traceback": GC.format("x>> <Connection(Thread-4567")}
+    assert find_leaks(make_logs(thread))["connection"].tolist() == ["Thread-4567"]
+
+
+def test_a_kind_that_no_event_has_is_no_column() -> None:
+    leaks = make_leaks([0, 1], ["leak", "misuse"])
+    table = count_leaks(leaks[leaks["kind"] == "leak"])
+    assert list(table.columns) == ["leak"]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import traceback
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -9,6 +11,10 @@ from diagkit.analyses.stackframes import find_frames
 from diagkit.errors import ContractError
 from diagkit.frames.logs import LOGS
 from diagkit.frames.stackframes import STACKFRAMES
+from diagkit.sources.logs import read_logs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def make_logs(*tracebacks: str | None) -> pd.DataFrame:
@@ -85,3 +91,43 @@ def test_without_tracebacks_there_are_no_frames() -> None:
 def test_what_is_no_logs_frame_is_refused() -> None:
     with pytest.raises(ContractError, match="not a LOGS frame"):
         find_frames(pd.DataFrame({"a": [1]}))
+
+
+def test_the_frames_of_loguru_stand_in_the_text_of_its_json(tmp_path: Path) -> None:
+    """What `serialize=True` of loguru 0.7 wrote, its values of variables with it."""
+    trace = (
+        "Traceback (most recent call last):\n\n"
+        '> File "/srv/app.py", line 11, in <module>\n    outer("hunter2")\n'
+        "    └ <function outer at 0x7f1e7b4b16c0>\n\n"
+        '  File "/srv/app.py", line 8, in outer\n    return 1 / x\n'
+        "               └ 0\n\nZeroDivisionError: division by zero\n"
+    )
+    record = {
+        "exception": {"type": "ZeroDivisionError", "value": "division", "traceback": 1},
+        "level": {"name": "ERROR", "no": 40},
+        "message": "failed: Traceback (most recent call last):",
+        "name": "app",
+        "time": {"timestamp": 1795383154.704701},
+    }
+    text = f"21:32:34 | ERROR | app:<module>:13 - {record['message']}\n{trace}"
+    quiet = record | {"exception": {"type": None, "value": None, "traceback": False}}
+    own = record | {"message": "failed"}
+    path = tmp_path / "api.jsonl"
+    with path.open("w", encoding="utf-8") as stream:
+        for one, said in (
+            (record, text),
+            (quiet | {"message": "x"}, "x\nNoneType: None\n"),
+            # Whoever writes the text may leave the traceback out.
+            (own, "failed\n"),
+        ):
+            stream.write(json.dumps({"text": said, "record": one}) + "\n")
+    logs = read_logs(path, tz="UTC", progress=False)
+    error = "ZeroDivisionError"
+    assert logs["exception"].fillna("").tolist() == [error, "", error]
+    assert not logs["traceback"].str.contains("0x7f|└", na=False).any()
+    frames = find_frames(logs)
+    columns = ["line", "file", "file_line", "function"]
+    assert frames[columns].values.tolist() == [
+        [1, "/srv/app.py", 11, "<module>"],
+        [1, "/srv/app.py", 8, "outer"],
+    ]

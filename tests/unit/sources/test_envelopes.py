@@ -7,13 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from diagkit.sources.envelopes import (
-    MAX_FLOWS,
-    Inside,
-    find_envelope,
-    load_envelopes,
-    peel,
-)
+from diagkit.sources.envelopes import Inside, find_envelope, load_envelopes
+from diagkit.sources.flows import MAX_FLOWS, peel
 from diagkit.sources.logs import read_logs
 
 if TYPE_CHECKING:
@@ -53,6 +48,7 @@ OTHER = [
     "  | ExceptionGroup: two (2 sub-exceptions)",
     "é \u2028 x",
 ]
+OUTSIDE = ("line", "says")
 RECORD = ["timestamp", "level", "logger", "message", "exception", "traceback"]
 
 
@@ -65,12 +61,15 @@ def test_every_example_is_peeled() -> None:
     for envelope in load_envelopes():
         assert envelope.examples
         for example in envelope.examples:
-            parts = {key: value for key, value in example.items() if key != "line"}
+            # What is spelled otherwise is held by tests of its own.
+            usual = {"payload": example["line"]} if envelope.spelling else {}
+            parts = usual | {k: v for k, v in example.items() if k not in OUTSIDE}
             assert envelope.open(example["line"]) == Inside(**parts), envelope.name
 
 
 def test_every_envelope_is_tested() -> None:
-    assert set(WRAPS) == {envelope.name for envelope in load_envelopes()}
+    wraps = {e.name for e in load_envelopes() if e.spelling is None}
+    assert set(WRAPS) == wraps
 
 
 @pytest.mark.parametrize("name", WRAPS)
@@ -192,6 +191,42 @@ def test_lines_within_one_json_line(tmp_path: Path) -> None:
     assert logs["exception"].fillna("").tolist() == ["ValueError", ""] * 2
     assert logs["line"].tolist() == [1, 1, 2, 2]
     assert logs["lines"].tolist() == [1, 0, 1, 0]
+
+
+UVICORN = [
+    'INFO:     127.0.0.1:1 - "GET / HTTP/1.1" 200 OK',
+    "WARNING:  Invalid HTTP request received.",
+    "ERROR:    Exception in ASGI application",
+    *OTHER[:3],
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["kubectl.prefix.timestamps", "timestamps", "compose.timestamps"]
+)
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_a_time_before_uvicorns_lines_is_the_envelopes(
+    tmp_path: Path, name: str, count: int
+) -> None:
+    lines = [WRAPS[name](line) for line in UVICORN[:count]]
+    found = find_envelope(lines)
+    assert found is not None
+    assert found.name == name
+    logs = read(tmp_path / "x.log", lines)
+    loggers = ["uvicorn.access", "uvicorn.error", "uvicorn.error"][:count]
+    assert logs["logger"].tolist() == loggers
+    assert logs["level"].tolist() == ["INFO", "WARNING", "ERROR"][:count]
+    assert (logs["timestamp"] == pd.Timestamp(STAMP).as_unit("us")).all()
+
+
+def test_of_two_envelopes_that_tell_as_much_the_one_that_fits_more_lines_wins() -> None:
+    head = f"api-1  | {STAMP} no format knows this"
+    found = find_envelope([head, "api-1  |   and this goes on", *[head] * 8])
+    assert found is not None
+    assert found.name == "compose"
+    found = find_envelope([head] * 9)
+    assert found is not None
+    assert found.name == "compose.timestamps"
 
 
 def test_what_is_understood_is_not_peeled() -> None:

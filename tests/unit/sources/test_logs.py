@@ -197,27 +197,6 @@ def test_a_bar_of_bytes_is_shown_for_one_large_file(
     assert "B/s" in capsys.readouterr().err
 
 
-def test_a_bar_of_files_is_shown_for_a_cluster(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    class Here:
-        """As much of a cluster as is needed to show a bar."""
-
-        def submit(self) -> None: ...
-
-        def map(self, work, parts, **_: object) -> list[Here]:
-            return [self.of(work(part)) for part in parts]
-
-        def of(self, value: pd.DataFrame) -> Here:
-            self.result, self.release = lambda: value, lambda: None
-            return self
-
-    for name in ("a.log", "b.log"):
-        (tmp_path / name).write_text(MIXED)
-    assert len(read_logs(tmp_path, tz="UTC", engine=Here())) == 8
-    assert "0/2" in capsys.readouterr().err
-
-
 def test_bytes_that_were_read_are_told(tmp_path: Path) -> None:
     path = tmp_path / "a.log.gz"
     path.write_bytes(gzip.compress(MIXED.encode()))

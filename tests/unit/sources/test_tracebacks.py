@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import traceback
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, strategies as st
 from diagkit.sources.tracebacks import (
     describe_exception,
     last_exception,
+    leave_out_values,
     split_traceback,
 )
 
@@ -111,3 +113,110 @@ def test_what_is_no_java_trace(text: str) -> None:
 def test_a_python_trace_that_tells_of_java_is_pythons() -> None:
     text = f'Traceback (most recent call last):\n  File "x"\npy4j.Error: {JAVA}'
     assert last_exception(text) == "py4j.Error"
+
+
+# As loguru 0.7 wrote them; the values of variables stand behind └, one of them on
+# several lines.
+LOGURU = """\
+Traceback (most recent call last):
+
+> File "/srv/lg.py", line 7, in <module>
+    try: inner(M(), "")
+         │     └ <class '__main__.M'>
+         └ <function inner at 0x7fe6c22804a0>
+
+  File "/srv/lg.py", line 6, in inner
+    def inner(m, password): return m + password
+        │     │  │                 │   └ 'hunter2'
+        │     │  │                 └ secret1
+        │     │  │                   secret2
+        │     │  │                   ~
+        │     │  │                   secret3
+        └ secret1
+          secret2
+          ~
+          secret3
+
+TypeError: unsupported operand:
+    two lines
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+
+  File "/srv/lg.py", line 9, in outer
+    f()
+    └ <function f at 0x7f1e7b4b19e0>
+
+ValueError: bad
+""".replace("~", "")
+LOGURU_GROUP = """\
+  + Exception Group Traceback (most recent call last):
+  |
+  | > File "/srv/lg.py", line 13, in <module>
+  |     try: g("hunter2")
+  |          └ <function g at 0x7fc6b9351620>
+  |
+  |   File "/srv/lg.py", line 10, in g
+  |     raise ExceptionGroup("two", [ValueError("a"), TypeError(p)])
+  |                                                            └ 'hunter2'
+  |
+  | ExceptionGroup: two (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | ValueError: a
+    +---------------- 2 ----------------
+    | TypeError: b
+    +------------------------------------
+"""
+
+
+def test_values_that_loguru_shows_are_left_out() -> None:
+    text = leave_out_values(LOGURU)
+    assert (
+        text
+        == """\
+Traceback (most recent call last):
+
+> File "/srv/lg.py", line 7, in <module>
+    try: inner(M(), "")
+  File "/srv/lg.py", line 6, in inner
+    def inner(m, password): return m + password
+TypeError: unsupported operand:
+    two lines
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+
+  File "/srv/lg.py", line 9, in outer
+    f()
+ValueError: bad
+"""
+    )
+    assert last_exception(text) == "ValueError"
+
+
+def test_values_within_a_group_are_left_out() -> None:
+    text = leave_out_values(LOGURU_GROUP)
+    assert text.count("hunter2") == 1  # in the source
+    assert "└" not in text
+    assert last_exception(text) == "ExceptionGroup"
+    assert text.endswith(LOGURU_GROUP[LOGURU_GROUP.index("  | ExceptionGroup") :])
+
+
+@given(errors=st.lists(st.tuples(ERRORS, MESSAGES), min_size=1, max_size=3))
+def test_of_pythons_own_tracebacks_the_places_stay(
+    errors: list[tuple[type[Exception], str]],
+) -> None:
+    error = raised(errors)
+    text = "".join(traceback.format_exception(error))
+    left = leave_out_values(text)
+    places = re.compile(r'File "[^"]+", line \d+, in .*')
+    assert places.findall(left) == places.findall(text)
+    assert last_exception(left) == last_exception(text)
+
+
+def test_an_exception_that_says_nothing_is_none() -> None:
+    nothing = {"type": None, "value": None, "traceback": False}
+    assert describe_exception(nothing) is None
+    assert describe_exception([nothing, {"type": "KeyError"}]) is not None
