@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING
 
 # What type checkers see; a test holds it against the table below.
 if TYPE_CHECKING:
+    from diagkit.analyses.backfill import (
+        BackfillPlan as BackfillPlan,
+        plan_backfill as plan_backfill,
+    )
+    from diagkit.analyses.cohorts import (
+        Cohorts as Cohorts,
+        count_cohorts as count_cohorts,
+    )
     from diagkit.analyses.findings import (
         Diagnosis as Diagnosis,
         analyse_incident as analyse_incident,
@@ -22,6 +30,16 @@ if TYPE_CHECKING:
         count_signatures as count_signatures,
         find_leaks as find_leaks,
     )
+    from diagkit.analyses.migrations import (
+        check_migration as check_migration,
+        list_steps as list_steps,
+    )
+    from diagkit.analyses.percentages import (
+        check_percentages as check_percentages,
+        count_policies as count_policies,
+        find_percentages as find_percentages,
+        match_percentages as match_percentages,
+    )
     from diagkit.analyses.policies import (
         POLICIES as POLICIES,
         ProgressPolicy as ProgressPolicy,
@@ -31,8 +49,11 @@ if TYPE_CHECKING:
         StartedAtAudit as StartedAtAudit,
         audit_started_at as audit_started_at,
     )
+    from diagkit.analyses.reconciliation import reconcile as reconcile
     from diagkit.analyses.stackframes import find_frames as find_frames
     from diagkit.analyses.templates import count_templates as count_templates
+    from diagkit.charts.backfill import plot_backfill as plot_backfill
+    from diagkit.charts.cohorts import plot_cohorts as plot_cohorts
     from diagkit.charts.leaks import plot_leaks as plot_leaks
     from diagkit.charts.progress import plot_started_at as plot_started_at
     from diagkit.errors import (
@@ -46,6 +67,12 @@ if TYPE_CHECKING:
         SourceFormatError as SourceFormatError,
         SourceNotFoundError as SourceNotFoundError,
     )
+    from diagkit.frames.backfill import BACKFILL as BACKFILL
+    from diagkit.frames.checkouts import (
+        CHECKOUTS as CHECKOUTS,
+        POOL_EVENTS as POOL_EVENTS,
+    )
+    from diagkit.frames.cohorts import COHORTS as COHORTS
     from diagkit.frames.findings import FINDINGS as FINDINGS
     from diagkit.frames.incidents import (
         CONTENTS as CONTENTS,
@@ -53,7 +80,21 @@ if TYPE_CHECKING:
         Incident as Incident,
     )
     from diagkit.frames.leaks import LEAKS as LEAKS
+    from diagkit.frames.lints import LINT as LINT
     from diagkit.frames.logs import LOGS as LOGS
+    from diagkit.frames.migrations import (
+        MIGRATION_008 as MIGRATION_008,
+        AddCheck as AddCheck,
+        AddColumn as AddColumn,
+        AddIndex as AddIndex,
+        FillNulls as FillNulls,
+        Migration as Migration,
+        NullRule as NullRule,
+    )
+    from diagkit.frames.percentages import (
+        MATCHES as MATCHES,
+        PERCENTAGES as PERCENTAGES,
+    )
     from diagkit.frames.pool import ACTIVITY as ACTIVITY, POOL as POOL
     from diagkit.frames.progress import (
         AUDIT as AUDIT,
@@ -62,7 +103,15 @@ if TYPE_CHECKING:
         Progress as Progress,
         ProgressSchema as ProgressSchema,
     )
+    from diagkit.frames.readonly import PROOF as PROOF
+    from diagkit.frames.reconciliation import (
+        DISCREPANCIES as DISCREPANCIES,
+        LEDGERS as LEDGERS,
+        Reconciliation as Reconciliation,
+    )
+    from diagkit.frames.schemas import DatabaseSchema as DatabaseSchema
     from diagkit.frames.stackframes import STACKFRAMES as STACKFRAMES
+    from diagkit.frames.starts import CANDIDATES as CANDIDATES
     from diagkit.frames.templates import TEMPLATES as TEMPLATES
     from diagkit.redaction.text import (
         redact_frame as redact_frame,
@@ -74,14 +123,29 @@ if TYPE_CHECKING:
         load_signatures as load_signatures,
     )
     from diagkit.sources.bundled import open_sample as open_sample
+    from diagkit.sources.checkouts import (
+        read_checkouts as read_checkouts,
+        read_pool_events as read_pool_events,
+    )
     from diagkit.sources.incidents import open_incident as open_incident
+    from diagkit.sources.lints import read_lint as read_lint
     from diagkit.sources.logs import read_logs as read_logs
+    from diagkit.sources.migrations import read_migration as read_migration
+    from diagkit.sources.operations import (
+        OperationMiddleware as OperationMiddleware,
+        current_operation as current_operation,
+        recorded_operation as recorded_operation,
+        strawberry_operations as strawberry_operations,
+    )
     from diagkit.sources.packers import Limits as Limits
     from diagkit.sources.pool import (
         read_activity as read_activity,
         read_pool as read_pool,
     )
     from diagkit.sources.progress import read_progress as read_progress
+    from diagkit.sources.readonly import prove_readonly as prove_readonly
+    from diagkit.sources.recorder import PoolRecorder as PoolRecorder
+    from diagkit.sources.schemas import read_schema as read_schema
 
 # Where each public name lives. Modules are listed by room; __all__ is sorted below.
 _HOME = {
@@ -96,13 +160,38 @@ _HOME = {
         "SourceFormatError",
         "SourceNotFoundError",
     ),
+    "diagkit.frames.backfill": ("BACKFILL",),
+    "diagkit.frames.checkouts": (
+        "CHECKOUTS",
+        "POOL_EVENTS",
+    ),
+    "diagkit.frames.cohorts": ("COHORTS",),
     "diagkit.frames.findings": ("FINDINGS",),
-    "diagkit.frames.incidents": ("CONTENTS", "MARKS", "Incident"),
+    "diagkit.frames.incidents": (
+        "CONTENTS",
+        "MARKS",
+        "Incident",
+    ),
     "diagkit.frames.leaks": ("LEAKS",),
+    "diagkit.frames.lints": ("LINT",),
     "diagkit.frames.logs": ("LOGS",),
-    "diagkit.frames.stackframes": ("STACKFRAMES",),
-    "diagkit.frames.templates": ("TEMPLATES",),
-    "diagkit.frames.pool": ("ACTIVITY", "POOL"),
+    "diagkit.frames.migrations": (
+        "MIGRATION_008",
+        "AddCheck",
+        "AddColumn",
+        "AddIndex",
+        "FillNulls",
+        "Migration",
+        "NullRule",
+    ),
+    "diagkit.frames.percentages": (
+        "MATCHES",
+        "PERCENTAGES",
+    ),
+    "diagkit.frames.pool": (
+        "ACTIVITY",
+        "POOL",
+    ),
     "diagkit.frames.progress": (
         "AUDIT",
         "PROJECTS",
@@ -110,28 +199,93 @@ _HOME = {
         "Progress",
         "ProgressSchema",
     ),
-    "diagkit.signatures.catalogue": ("Signature", "load_signatures"),
+    "diagkit.frames.readonly": ("PROOF",),
+    "diagkit.frames.reconciliation": (
+        "DISCREPANCIES",
+        "LEDGERS",
+        "Reconciliation",
+    ),
+    "diagkit.frames.schemas": ("DatabaseSchema",),
+    "diagkit.frames.stackframes": ("STACKFRAMES",),
+    "diagkit.frames.starts": ("CANDIDATES",),
+    "diagkit.frames.templates": ("TEMPLATES",),
+    "diagkit.signatures.catalogue": (
+        "Signature",
+        "load_signatures",
+    ),
     "diagkit.sources.bundled": ("open_sample",),
+    "diagkit.sources.checkouts": (
+        "read_checkouts",
+        "read_pool_events",
+    ),
     "diagkit.sources.incidents": ("open_incident",),
+    "diagkit.sources.lints": ("read_lint",),
     "diagkit.sources.logs": ("read_logs",),
+    "diagkit.sources.migrations": ("read_migration",),
+    "diagkit.sources.operations": (
+        "OperationMiddleware",
+        "current_operation",
+        "recorded_operation",
+        "strawberry_operations",
+    ),
     "diagkit.sources.packers": ("Limits",),
-    "diagkit.sources.pool": ("read_activity", "read_pool"),
+    "diagkit.sources.pool": (
+        "read_activity",
+        "read_pool",
+    ),
     "diagkit.sources.progress": ("read_progress",),
+    "diagkit.sources.readonly": ("prove_readonly",),
+    "diagkit.sources.recorder": ("PoolRecorder",),
+    "diagkit.sources.schemas": ("read_schema",),
+    "diagkit.analyses.backfill": (
+        "BackfillPlan",
+        "plan_backfill",
+    ),
+    "diagkit.analyses.cohorts": (
+        "Cohorts",
+        "count_cohorts",
+    ),
+    "diagkit.analyses.findings": (
+        "Diagnosis",
+        "analyse_incident",
+        "rank_findings",
+    ),
     "diagkit.analyses.leaks": (
         "check_leaks",
         "count_leaks",
         "count_signatures",
         "find_leaks",
     ),
+    "diagkit.analyses.migrations": (
+        "check_migration",
+        "list_steps",
+    ),
+    "diagkit.analyses.percentages": (
+        "check_percentages",
+        "count_policies",
+        "find_percentages",
+        "match_percentages",
+    ),
+    "diagkit.analyses.policies": (
+        "POLICIES",
+        "ProgressPolicy",
+    ),
     "diagkit.analyses.pool": ("check_pool",),
+    "diagkit.analyses.progress": (
+        "StartedAtAudit",
+        "audit_started_at",
+    ),
+    "diagkit.analyses.reconciliation": ("reconcile",),
     "diagkit.analyses.stackframes": ("find_frames",),
     "diagkit.analyses.templates": ("count_templates",),
-    "diagkit.analyses.policies": ("POLICIES", "ProgressPolicy"),
-    "diagkit.analyses.progress": ("StartedAtAudit", "audit_started_at"),
-    "diagkit.analyses.findings": ("Diagnosis", "analyse_incident", "rank_findings"),
+    "diagkit.charts.backfill": ("plot_backfill",),
+    "diagkit.charts.cohorts": ("plot_cohorts",),
     "diagkit.charts.leaks": ("plot_leaks",),
     "diagkit.charts.progress": ("plot_started_at",),
-    "diagkit.redaction.text": ("redact_frame", "redact_text"),
+    "diagkit.redaction.text": (
+        "redact_frame",
+        "redact_text",
+    ),
     "diagkit.report.postmortem": ("render_report",),
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
@@ -151,3 +305,13 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: object) -> None:
+    """Warn when a cell left a connection in transaction: ``%load_ext diagkit``."""
+    import_module("diagkit.sources.notebookcells").load(shell)
+
+
+def unload_ipython_extension(shell: object) -> None:
+    """Warn no more: ``%unload_ext diagkit``."""
+    import_module("diagkit.sources.notebookcells").unload(shell)

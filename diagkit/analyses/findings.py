@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from diagkit.analyses.cohorts import count_cohorts
 from diagkit.analyses.leaks import check_leaks, choose_bin, count_leaks, find_leaks
+from diagkit.analyses.percentages import (
+    check_percentages,
+    find_percentages,
+    match_percentages,
+)
 from diagkit.analyses.pool import check_pool
 from diagkit.analyses.progress import audit_started_at
 from diagkit.frames.findings import join_findings
@@ -13,13 +19,18 @@ from diagkit.frames.findings import join_findings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from diagkit.analyses.cohorts import Cohorts
     from diagkit.analyses.progress import StartedAtAudit
     from diagkit.frames.incidents import Incident
+
+UNROUNDED = "unrounded_percentage"
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """The results of every analysis of an incident: computed once, shown many times.
+
+    What is about progress is None where there are no progress tables.
 
     Attributes
     ----------
@@ -32,7 +43,11 @@ class Diagnosis:
     line
         The leaks over time, as `count_leaks` returns them.
     audit
-        The audit of NULL starts; None where there are no progress tables.
+        The audit of NULL starts.
+    cohorts
+        Projects by when they were set up.
+    matches
+        MATCHES: the percentages in the logs, held against the rules.
     """
 
     incident: Incident
@@ -40,6 +55,8 @@ class Diagnosis:
     leaks: pd.DataFrame = field(repr=False)
     line: pd.DataFrame = field(repr=False)
     audit: StartedAtAudit | None = field(repr=False)
+    cohorts: Cohorts | None = field(repr=False)
+    matches: pd.DataFrame | None = field(repr=False)
 
 
 def analyse_incident(incident: Incident, every: str | None = None) -> Diagnosis:
@@ -64,19 +81,25 @@ def analyse_incident(incident: Incident, every: str | None = None) -> Diagnosis:
     True
     """
     leaks = find_leaks(incident.logs)
-    progress = incident.progress
-    audit = audit_started_at(progress) if progress is not None else None
-    parts = [check_leaks(leaks), check_pool(incident.pool)]
-    if audit is not None:
-        parts.append(audit.findings)
+    found, parts = check_leaks(leaks), [check_pool(incident.pool)]
+    progress, audit, cohorts, matches = incident.progress, None, None, None
+    if progress is not None:
+        audit = audit_started_at(progress)
+        cohorts = count_cohorts(audit, marks=incident.marks)
+        matches = match_percentages(find_percentages(incident.logs), audit)
+        # They say whose percentages these are; the log alone cannot.
+        found = found[found["code"] != UNROUNDED]
+        parts += [audit.findings, check_percentages(matches)]
     return Diagnosis(
         incident=incident,
-        findings=join_findings(parts),
+        findings=join_findings([found, *parts]),
         leaks=leaks,
         line=count_leaks(
             leaks, every=every or choose_bin(incident.logs), logs=incident.logs
         ),
         audit=audit,
+        cohorts=cohorts,
+        matches=matches,
     )
 
 

@@ -12,21 +12,24 @@ function did, and ``done * 100 / total`` differs from it in the last bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
+from diagkit.analyses.tasks import (
+    NAT as NAT,
+    TaskBook as TaskBook,
+    microseconds as microseconds,
+)
 from diagkit.errors import SettingError, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    Ints = NDArray[np.int64]
-    Floats = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
+    from diagkit.analyses.tasks import (
+        Book,
+        Bools as Bools,
+        Floats as Floats,
+        Ints as Ints,
+    )
 
 __all__ = [
     "INFERRED",
@@ -45,7 +48,8 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
     "unit": ("row", "logical"),
     "rounding": (None, "half_even", "half_up"),
 }
-NAT = np.iinfo(np.int64).min
+QUALITY_DECIMALS = 2
+COMPLETED = ("completed",)
 
 
 @dataclass(frozen=True)
@@ -167,95 +171,6 @@ POLICIES: tuple[ProgressPolicy, ...] = (
 
 
 @dataclass(frozen=True, eq=False)
-class TaskBook:
-    """Tasks as arrays: what every policy counts from, made once.
-
-    Attributes
-    ----------
-    projects
-        How many projects there are.
-    project
-        For each task of a known project, the row of that project.
-    created
-        Its ``created_at`` in microseconds since 1970 UTC; `NAT` where missing.
-    started
-        Its ``started_at`` likewise.
-    status
-        Its status as a code into `statuses`; -1 where missing.
-    statuses
-        The statuses that occur.
-    group
-        The logical task it belongs to, as a row of `group_project`.
-    group_project
-        For each logical task the row of its project.
-    """
-
-    projects: int
-    project: Ints
-    created: Ints
-    started: Ints
-    status: Ints
-    statuses: tuple[str, ...]
-    group: Ints
-    group_project: Ints
-
-    @classmethod
-    def from_frames(cls, projects: pd.DataFrame, tasks: pd.DataFrame) -> TaskBook:
-        """Make one from PROJECTS and TASKS; tasks of no project are left out."""
-        row = pd.Index(projects["project_id"]).get_indexer(tasks["project_id"])
-        if (row < 0).any():
-            tasks, row = tasks[row >= 0], row[row >= 0]
-        project = row.astype(np.int64)
-        status = tasks["status"].astype("category").cat
-        names, _ = pd.factorize(tasks["task_name"])
-        agents, _ = pd.factorize(tasks["agent_type"])
-        # A task without a name is the twin of none: it gets a negative key of its own.
-        width = int(agents.max(initial=0)) + 2
-        task = np.where(
-            names >= 0, names * width + agents + 1, -1 - np.arange(len(names))
-        )
-        span = int(task.max(initial=0)) + len(names) + 2
-        group, keys = pd.factorize(project * span + task + len(names) + 1)
-        return cls(
-            len(projects),
-            project,
-            microseconds(tasks["created_at"]),
-            microseconds(tasks["started_at"]),
-            status.codes.to_numpy().astype(np.int64),
-            tuple(map(str, status.categories)),
-            group.astype(np.int64),
-            (keys // span).astype(np.int64),
-        )
-
-    def take(self, chosen: Bools) -> TaskBook:
-        """Return the book of some of the tasks only."""
-        return TaskBook(
-            self.projects,
-            self.project[chosen],
-            self.created[chosen],
-            self.started[chosen],
-            self.status[chosen],
-            self.statuses,
-            self.group[chosen],
-            self.group_project,
-        )
-
-    def has_status(self, wanted: Sequence[str]) -> Bools:
-        """Tell for each task whether its status is one of those wanted."""
-        # The code of a missing status is -1, which takes the last entry.
-        table = np.array([*(name in wanted for name in self.statuses), False])
-        return table[self.status]
-
-    def count(self, chosen: Bools, unit: str) -> Ints:
-        """Count the chosen tasks of each project, in rows or in logical tasks."""
-        if unit == "row":
-            return np.bincount(self.project[chosen], minlength=self.projects)
-        seen = np.zeros(len(self.group_project), dtype=bool)
-        seen[self.group[chosen]] = True
-        return np.bincount(self.group_project[seen], minlength=self.projects)
-
-
-@dataclass(frozen=True, eq=False)
 class Shown:
     """What a policy shows, project by project.
 
@@ -267,18 +182,21 @@ class Shown:
         The same before it was rounded.
     quality
         In %, with two decimals; missing likewise.
-    chosen
-        For each task of the book, whether it is in the policy's population.
+    tasks
+        How many tasks are in the policy's population, in rows.
+    raw_quality
+        The quality before it was rounded.
     """
 
     percent: Floats
     raw: Floats
     quality: Floats
-    chosen: Bools
+    tasks: Ints
+    raw_quality: Floats
 
 
 def apply_policy(
-    policy: ProgressPolicy, book: TaskBook, starts: Ints, inferred: Ints
+    policy: ProgressPolicy, book: Book, starts: Ints, inferred: Ints
 ) -> Shown:
     """Compute what a policy shows for every project.
 
@@ -304,38 +222,42 @@ def apply_policy(
     unknown = np.zeros(book.projects, dtype=bool)
     if policy.null == "inferred":
         starts = np.where(null, inferred, starts)
-        has_tasks = np.bincount(book.project, minlength=book.projects) > 0
-        unknown = null & (inferred == NAT) & has_tasks
+        unknown = null & (inferred == NAT) & (book.rows > 0)
     elif policy.null == "exclude":
         unknown = null
     every = np.broadcast_to(every, (book.projects,)) & ~unknown
     known = (starts != NAT) & ~unknown
-    at = book.project
-    chosen = every[at] | (known[at] & (book.created >= starts[at]))
-    total = book.count(chosen, policy.unit)
-    done = book.count(chosen & book.has_status(policy.numerator), policy.unit)
+    chosen = book.choose(every, np.where(known, starts, NAT))
+    total = chosen.count(policy.unit)
+    done = chosen.count(policy.unit, policy.numerator)
     percent = _divide(done, total)
     if policy.cap:
         percent = np.clip(percent, 0.0, 100.0)
     percent[unknown] = np.nan
-    completed = book.count(chosen & book.has_status(("completed",)), policy.unit)
-    # numpy rounds to decimals by multiplying, Python by the exact decimal expansion:
-    # the two differ in the last digit, and the dashboard is written in Python.
-    quality = np.array([round(q, 2) for q in _divide(completed, total).tolist()])
-    quality = quality.astype(np.float64)
+    completed = chosen.count(policy.unit, COMPLETED)
+    quality = _divide(completed, total)
     quality[unknown] = np.nan
-    return Shown(round_percent(percent, policy.rounding), percent, quality, chosen)
+    return Shown(
+        round_percent(percent, policy.rounding),
+        percent,
+        round_percent(quality, "half_even", QUALITY_DECIMALS),
+        chosen.count("row"),
+        quality,
+    )
 
 
-def round_percent(percent: Floats, rounding: str | None) -> Floats:
-    """Round percentages to whole numbers, as Python or as JavaScript does.
+def round_percent(percent: Floats, rounding: str | None, decimals: int = 0) -> Floats:
+    """Round percentages as Python or as JavaScript does.
 
     Parameters
     ----------
     percent
         Any numbers.
     rounding
-        None, ``half_even`` or ``half_up``.
+        None, ``half_even`` (Python's ``round(x, decimals)``) or ``half_up``
+        (JavaScript's ``Math.round(x * 100) / 100`` for two decimals).
+    decimals
+        How many decimals are kept.
 
     Returns
     -------
@@ -349,20 +271,25 @@ def round_percent(percent: Floats, rounding: str | None) -> Floats:
     [12.0, 38.0]
     >>> round_percent(np.array([12.5, 37.5]), "half_up").tolist()
     [13.0, 38.0]
+    >>> round_percent(np.array([3.125]), "half_even", decimals=2).tolist()
+    [3.12]
+    >>> round_percent(np.array([3.125]), "half_up", decimals=2).tolist()
+    [3.13]
     """
     if rounding is None:
         return percent.copy()
+    if rounding == "half_even" and decimals:
+        # numpy rounds to decimals by multiplying, Python by the exact decimal
+        # expansion: the two differ in the last digit.
+        values = [round(value, decimals) for value in percent.tolist()]
+        return np.array(values, dtype=np.float64)
     if rounding == "half_even":
         return np.rint(percent)
-    below = np.floor(percent)
-    return below + (percent - below >= 0.5)
-
-
-def microseconds(times: pd.Series) -> Ints:
-    """Return UTC times as microseconds since 1970; `NAT` where missing."""
-    values: Any = times.astype("datetime64[us, UTC]").dt.tz_localize(None)
-    counts: Ints = values.to_numpy().astype("datetime64[us]").astype(np.int64)
-    return counts
+    scale = 10.0**decimals
+    scaled = percent * scale
+    below = np.floor(scaled)
+    rounded: Floats = (below + (scaled - below >= 0.5)) / scale
+    return rounded
 
 
 def _divide(part: Ints, total: Ints) -> Floats:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from diagkit.analyses.counting import count_tasks
+from diagkit.analyses.merging import see_rest
+from diagkit.analyses.nulls import judge_nulls, null_rule
 from diagkit.analyses.policies import (
     INFERRED,
     POLICIES,
@@ -20,6 +24,7 @@ from diagkit.analyses.policies import (
 from diagkit.analyses.start_checks import check_starts
 from diagkit.analyses.start_facts import StartFacts
 from diagkit.analyses.starts import Starts, infer_starts
+from diagkit.analyses.task_facts import TaskFacts
 from diagkit.errors import SettingError
 from diagkit.frames.progress import (
     PROJECTS,
@@ -28,9 +33,12 @@ from diagkit.frames.progress import (
     ProgressSchema,
     audit_contract,
 )
+from diagkit.frames.starts import CANDIDATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from diagkit.analyses.tasks import Book
 
 __all__ = ["StartedAtAudit", "audit_started_at"]
 
@@ -39,7 +47,6 @@ EPOCH = pd.Timestamp(0, tz="UTC")
 # started after the last thing that was written down is no run in the future.
 SLACK = pd.Timedelta(days=1)
 PROJECT_TIMES = ("updated_at", "execution_completed_at")
-TASK_TIMES = ("created_at", "started_at", "completed_at", "failed_at")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -68,6 +75,13 @@ class StartedAtAudit:
         The names of the tables and columns that were read.
     source
         What was read.
+    candidates
+        CANDIDATES: for every project the moments at which its run may have started,
+        with the evidence for each and what the policy `inferred` shows from then.
+    null_rule
+        Which NULL starts are legal; see `diagkit.analyses.nulls.null_rule`.
+    apply
+        Computes what a further policy shows for the same projects, in their order.
     """
 
     projects: pd.DataFrame
@@ -77,6 +91,9 @@ class StartedAtAudit:
     now: pd.Timestamp | None
     schema: ProgressSchema = field(default_factory=ProgressSchema)
     source: str = ""
+    candidates: pd.DataFrame = field(default_factory=CANDIDATES.empty)
+    null_rule: Mapping[str | None, str] = field(default_factory=dict)
+    apply: Callable[[ProgressPolicy], Shown] | None = None
 
     def __repr__(self) -> str:
         null = self.projects["null"]
@@ -94,7 +111,7 @@ def audit_started_at(
     *,
     gap: str | pd.Timedelta = "30min",
     logged: pd.DataFrame | None = None,
-    never_started: Sequence[str] = ("pending",),
+    never_started: Sequence[str] | Mapping[str | None, str] = ("pending",),
 ) -> StartedAtAudit:
     """Compute what every rule shows for every project, and judge the starts.
 
@@ -113,7 +130,9 @@ def audit_started_at(
     logged
         Starts that log records tell: columns ``project_id`` and ``started_at``.
     never_started
-        Project statuses in which a NULL is legal, as long as there is no task.
+        Project statuses in which a NULL is legal, as long as there is no task. Or the
+        whole rule: a status (None: no status) to ``without_tasks`` or ``always``, such
+        as ``{"pending": "without_tasks", "paused": "always"}``.
 
     Returns
     -------
@@ -149,28 +168,40 @@ def audit_started_at(
     """
     rules = _distinct(policies)
     projects = PROJECTS.check(progress.projects)
-    tasks = TASKS.check(progress.tasks)
-    latest = _latest(projects, tasks)
+    baseline = next((rule for rule in rules if rule.name == INFERRED.name), INFERRED)
+    asked = tuple(dict.fromkeys((*rules, baseline)))
+    counts = count_tasks(progress.counter, projects, asked, gap)
+    told = (
+        TaskFacts.of_frames(projects, TASKS.check(progress.tasks))
+        if counts is None
+        else TaskFacts.of_tally(projects, counts.counted.tally)
+    )
+    latest = _latest(projects, told.latest)
     moment = latest if now is None else _moment(now)
     limit = moment + SLACK if now is None and moment is not None else moment
-    book = TaskBook.from_frames(projects, tasks)
-    baseline = next((rule for rule in rules if rule.name == INFERRED.name), INFERRED)
-    starts = infer_starts(
-        projects,
-        book,
-        baseline,
+    infer = partial(
+        infer_starts,
+        policy=baseline,
         now=_as_us(limit),
         gap=gap,
         logged=logged,
         never_started=never_started,
     )
+    if counts is None:
+        seen = TaskBook.from_frames(projects, progress.tasks)
+        book: Book = seen
+        starts = infer(projects, seen)
+    else:
+        book, starts, told = see_rest(
+            counts, projects, told, baseline, infer, _as_us(limit)
+        )
     shown = {
         rule.name: apply_policy(rule, book, starts.recorded, starts.inferred)
-        for rule in dict.fromkeys((*rules, baseline))
+        for rule in asked
     }
     table = _table(projects, book, starts, shown, rules, never_started)
     facts = StartFacts(
-        projects, tasks, table, starts, shown, rules, limit, now is None, latest
+        projects, told, table, starts, shown, rules, limit, now is None, latest
     )
     return StartedAtAudit(
         table,
@@ -180,6 +211,11 @@ def audit_started_at(
         moment,
         progress.schema,
         progress.source,
+        starts.candidates.to_frame(table["project_id"]),
+        null_rule(never_started),
+        partial(
+            apply_policy, book=book, starts=starts.recorded, inferred=starts.inferred
+        ),
     )
 
 
@@ -202,23 +238,24 @@ def _distinct(policies: Iterable[ProgressPolicy]) -> tuple[ProgressPolicy, ...]:
 
 def _table(
     projects: pd.DataFrame,
-    book: TaskBook,
+    book: Book,
     starts: Starts,
     shown: dict[str, Shown],
     rules: tuple[ProgressPolicy, ...],
-    never_started: Sequence[str],
+    never_started: Sequence[str] | Mapping[str | None, str],
 ) -> pd.DataFrame:
     null = projects["execution_started_at"].isna()
-    count = np.bincount(book.project, minlength=len(projects))
+    count = book.rows
     status = projects["execution_status"]
-    idle = status.isna() | status.astype("object").isin(list(never_started))
-    legal = (idle & (count == 0)).astype("boolean").where(null)
+    allowed = judge_nulls(status, count, never_started)
+    legal = pd.Series(allowed, index=null.index).astype("boolean").where(null)
     base = shown[INFERRED.name].percent
     named = dict.fromkeys((*(rule.name for rule in rules), INFERRED.name))
     quality = [rule.name for rule in rules if rule.quality]
     data: dict[str, object] = {
         "project_id": projects["project_id"],
         "execution_status": status,
+        "created_at": projects["created_at"],
         "started_at": projects["execution_started_at"],
         "null": null,
         "legal": legal,
@@ -258,8 +295,9 @@ def _portfolio(
                 "mean_effect_pp": effect.mean(),
                 "max_effect_pp": effect.abs().max(),
                 "changed": int((~same).sum()),
-                "tasks_out": int((base.chosen & ~part.chosen).sum()),
-                "tasks_in": int((part.chosen & ~base.chosen).sum()),
+                # Of two populations of a project one always holds the other.
+                "tasks_out": int(np.maximum(base.tasks - part.tasks, 0).sum()),
+                "tasks_in": int(np.maximum(part.tasks - base.tasks, 0).sum()),
             }
         )
     names = (
@@ -269,12 +307,11 @@ def _portfolio(
     return pd.DataFrame(rows, columns=names.split())
 
 
-def _latest(projects: pd.DataFrame, tasks: pd.DataFrame) -> pd.Timestamp | None:
+def _latest(projects: pd.DataFrame, told: pd.Timestamp | None) -> pd.Timestamp | None:
     # The starts are what is judged, and whoever writes a planned one plans the
     # project's created_at as well: neither is a witness while there is another.
     times = [projects[name].max() for name in PROJECT_TIMES]
-    times += [tasks[name].max() for name in TASK_TIMES]
-    known = [time for time in times if not pd.isna(time)]
+    known = [time for time in (*times, told) if not pd.isna(time)]
     known = known or list(projects["created_at"].dropna())
     return max(known) if known else None
 

@@ -100,7 +100,11 @@ def as_texts(values: pd.Series) -> Any:
         Large strings, in one piece.
     """
     texts = pa.array(values, type=pa.large_string(), from_pandas=True)
-    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    if not isinstance(texts, pa.ChunkedArray):
+        return texts
+    if texts.num_chunks == 1:
+        return texts.chunk(0)
+    return texts.combine_chunks(memory_pool=pa.system_memory_pool())
 
 
 def take(texts: Any, rows: np.ndarray[Any, Any]) -> Any:

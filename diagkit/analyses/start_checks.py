@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from diagkit.analyses.policies import round_percent
+from diagkit.analyses.policies import QUALITY_DECIMALS, round_percent
 from diagkit.analyses.start_facts import name_some
 from diagkit.analyses.start_zones import (
     check_hours,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from diagkit.analyses.start_facts import StartFacts
+    from diagkit.analyses.tasks import Bools, Floats
 
 __all__ = ["CHECKS", "check_starts"]
 
@@ -105,6 +106,7 @@ def _after_tasks(facts: StartFacts) -> Iterator[Finding]:
         return
     hint = ""
     steps = find_shifts(facts.lag)[late.to_numpy()].dropna()
+    steps = steps[steps != 0]
     if len(steps):
         offset, count = commonest(steps)
         hint = f"; {count} of them {say_hours(offset)}, as a local time would be"
@@ -152,32 +154,42 @@ def _completed_first(facts: StartFacts) -> Iterator[Finding]:
         )
 
 
+def _tasks_backwards(facts: StartFacts) -> Iterator[Finding]:
+    wrong = facts.tasks.backwards
+    if len(wrong):
+        yield Finding(
+            "completed_before_started",
+            "tasks",
+            "data",
+            "medium",
+            f"{_many(wrong, 'task')} with an end before the start",
+            f"of {_name_owners(wrong) or 'no project'}",
+            "look whether two machines' clocks differ, or a retry kept the old end",
+        )
+
+
 def _orphans(facts: StartFacts) -> Iterator[Finding]:
-    owner = facts.tasks["project_id"]
-    orphan = ~owner.isin(facts.projects["project_id"])
-    if orphan.any():
-        ids = sorted(owner[orphan].dropna().astype(str).unique())
+    orphans = facts.tasks.orphans
+    if len(orphans):
         yield Finding(
             "orphan_tasks",
             "tasks",
             "data",
             "low",
-            f"{_many(orphan, 'task')} of no project that is there: no percentage "
+            f"{_many(orphans, 'task')} of no project that is there: no percentage "
             "counts them",
-            name_some(ids) or "they have no project_id",
+            _name_owners(orphans) or "they have no project_id",
             "add the foreign key that is missing, or delete them with their project",
         )
 
 
 def _rounding(facts: StartFacts) -> Iterator[Finding]:
-    rounded = [rule for rule in facts.policies if rule.rounding]
-    chosen = pd.Series(False, index=facts.table.index)
-    rules = []
-    for rule in rounded:
-        percent = facts.table[f"percent_{rule.name}"].to_numpy()
+    chosen, rules = pd.Series(False, index=facts.table.index), []
+    for rule in facts.policies:
+        if rule.rounding is None:
+            continue
         other = "half_up" if rule.rounding == "half_even" else "half_even"
-        differs = round_percent(facts.shown[rule.name].raw, other) != percent
-        differs &= ~np.isnan(percent)
+        differs = _differs(facts.shown[rule.name].raw, rule.rounding, other)
         if differs.any():
             chosen |= differs
             rules.append(rule.name)
@@ -194,37 +206,61 @@ def _rounding(facts: StartFacts) -> Iterator[Finding]:
         )
 
 
+def _quality_rounding(facts: StartFacts) -> Iterator[Finding]:
+    chosen, rules = pd.Series(False, index=facts.table.index), []
+    for rule in facts.policies:
+        raw = facts.shown[rule.name].raw_quality
+        differs = _differs(raw, "half_even", "half_up", QUALITY_DECIMALS)
+        if rule.quality and differs.any():
+            chosen |= differs
+            rules.append(rule.name)
+    if chosen.any():
+        yield Finding(
+            "rounding_differs",
+            "quality",
+            "code",
+            "low",
+            f"{_many(chosen, 'project')} with a quality half way between two decimals: "
+            "Python's round and JavaScript's Math.round differ by 0.01",
+            f"{facts.name(chosen)}; under {name_some(rules)}",
+            "round in one place only, and send the page the rounded number",
+        )
+
+
 def _statuses(facts: StartFacts) -> Iterator[Finding]:
-    for subject, values, known in (
-        ("projects", facts.projects["execution_status"], PROJECT_STATUSES),
-        ("tasks", facts.tasks["status"], TASK_STATUSES),
+    for subject, counts, known in (
+        (
+            "projects",
+            facts.projects["execution_status"].value_counts(),
+            PROJECT_STATUSES,
+        ),
+        ("tasks", facts.tasks.statuses, TASK_STATUSES),
     ):
-        text = values.astype("object").dropna()
-        odd = text[~text.isin(known)]
+        odd = counts[(counts > 0) & ~counts.index.isin(known)]
         if len(odd):
             yield Finding(
                 "unknown_status",
                 subject,
                 "data",
                 "low",
-                f"{len(odd)} of the {subject} with a status that no rule knows",
-                name_some([repr(s) for s in sorted(odd.astype(str).unique())]),
+                f"{int(odd.sum())} of the {subject} with a status that no rule knows",
+                name_some([repr(name) for name in sorted(map(str, odd.index))]),
                 "map it with ProgressSchema(statuses={…}) to one of "
                 f"{', '.join(known)}",
             )
 
 
 def _undated(facts: StartFacts) -> Iterator[Finding]:
-    undated = facts.tasks["created_at"].isna()
-    if undated.any():
+    undated = facts.tasks.undated
+    if undated:
         yield Finding(
             "undated_tasks",
             "tasks",
             "data",
             "low",
-            f"{_many(undated, 'task')} without created_at: no run that has a start "
-            "counts them",
-            name_some([str(i) for i in facts.tasks.loc[undated, "task_id"]]),
+            f"{len(undated)} task{'' if len(undated) == 1 else 's'} without "
+            "created_at: no run that has a start counts them",
+            name_some(list(undated)),
             "make created_at NOT NULL, and backfill it from started_at",
         )
 
@@ -237,12 +273,21 @@ CHECKS: tuple[Callable[[StartFacts], Iterator[Finding]], ...] = (
     _after_tasks,
     _before_project,
     _completed_first,
+    _tasks_backwards,
     _rounding,
+    _quality_rounding,
     _orphans,
     _undated,
     _statuses,
     _legal,
 )
+
+
+def _differs(raw: Floats, one: str, other: str, decimals: int = 0) -> Bools:
+    differs: Bools = ~np.isnan(raw) & (
+        round_percent(raw, one, decimals) != round_percent(raw, other, decimals)
+    )
+    return differs
 
 
 def _effect(facts: StartFacts, bad: pd.Series) -> str:
@@ -259,6 +304,10 @@ def _effect(facts: StartFacts, bad: pd.Series) -> str:
         f"; {name} shows {shown:.1f} % for them in the mean, the evidence says "
         f"{truth:.1f} %"
     )
+
+
+def _name_owners(counts: pd.Series) -> str:
+    return name_some(sorted(map(str, counts.index.dropna())))
 
 
 def _many(chosen: pd.Series, noun: str) -> str:

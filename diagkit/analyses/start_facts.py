@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from diagkit.analyses.policies import NAT
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from diagkit.analyses.policies import ProgressPolicy, Shown
     from diagkit.analyses.starts import Starts
+    from diagkit.analyses.task_facts import TaskFacts
 
 NAMED = 5
 
@@ -25,7 +25,7 @@ class StartFacts:
     """What the checks look at; the frames' rows are in the order of PROJECTS."""
 
     projects: pd.DataFrame
-    tasks: pd.DataFrame
+    tasks: TaskFacts
     table: pd.DataFrame
     starts: Starts
     shown: Mapping[str, Shown]
@@ -55,13 +55,16 @@ class StartFacts:
         return self.started > self.limit
 
     @cached_property
-    def lag(self) -> pd.Series:
-        """Return how long after the start the last burst of tasks begins."""
+    def first(self) -> pd.Series:
+        """Return when the first task of the last run was created."""
         bursts = self.starts.bursts
         first = bursts.last(len(self.table), bursts.created)
-        known = (first != NAT) & (self.starts.recorded != NAT)
-        us = np.where(known, first - np.where(known, self.starts.recorded, 0), NAT)
-        return pd.Series(us.astype("timedelta64[us]"))
+        return pd.Series(first.astype("datetime64[us]")).dt.tz_localize("UTC")
+
+    @cached_property
+    def lag(self) -> pd.Series:
+        """Return how long after the start the last run of tasks begins."""
+        return self.first - self.started
 
     def name(self, chosen: pd.Series) -> str:
         """Name the first few projects that are chosen, and how many more there are."""

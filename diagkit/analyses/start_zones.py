@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from diagkit.analyses.start_facts import name_some
+from diagkit.analyses.zones import OFFSETS, Reading, explain_shifts
 from diagkit.frames.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas as pd
-
     from diagkit.analyses.start_facts import StartFacts
 
 __all__ = ["check_hours", "check_zone", "commonest", "find_shifts", "say_hours"]
 
-STEP_S = 1800.0
 # A run's first task is created within minutes of the start, never before it but for
 # the clocks of two machines.
 SHIFT_EARLY_S = 30.0
@@ -25,39 +25,44 @@ SHIFT_LATE_S = 300.0
 # One start that is five hours off is an accident, a fifth of them is a zone.
 SHIFT_SHARE = 0.2
 SHIFT_PROJECTS = 3
-# Offsets of zones on Earth, in half hours.
-SHIFT_STEPS = range(-28, 29)
+ZONES_NAMED = 3
 
 
 def check_zone(facts: StartFacts) -> Iterator[Finding]:
-    """Report each offset that so many starts share that it must be a zone's."""
-    steps = find_shifts(facts.lag)
+    """Report each clock that explains so many starts that it must be a zone's."""
     known = int(facts.lag.notna().sum())
-    for offset in _zones(steps, known):
-        chosen = steps == offset
+    for reading in _zones(facts):
+        chosen = pd.Series(reading.chosen)
+        hours = reading.hours
+        subject = f"{hours[0]:+g}"
+        if len(hours) > 1:
+            subject = (reading.zones or reading.turned)[0]
+        back = " or ".join(f"{-offset:+g} h" for offset in hours)
         yield Finding(
             "zone_shift",
-            f"execution_started_at {offset:+g}",
+            f"execution_started_at {subject}",
             "data",
             "high",
-            f"{int(chosen.sum())} of {known} starts are {say_hours(offset)} against "
-            "their run's first task: local times of a zone at "
-            f"{_utc_offset(offset)} stored as UTC",
+            f"{int(chosen.sum())} of {known} starts are {_say_all(hours)} against "
+            f"their run's first task: {_say_reading(reading)}",
             facts.name(chosen),
-            f"read them with the zone they were written in, or move them by "
-            f"{-offset:+g} h; make the column timestamp with time zone",
+            f"read them with the zone they were written in, or move them by {back}; "
+            "make the column timestamp with time zone",
         )
 
 
 def check_hours(facts: StartFacts) -> Iterator[Finding]:
     """Report the single starts that are off by whole or half hours."""
     steps = find_shifts(facts.lag)
-    zones = _zones(steps, int(facts.lag.notna().sum()))
+    chosen = steps.notna() & (steps != 0)
+    for reading in _zones(facts):
+        chosen &= ~reading.chosen
     # One that is later than every task is a finding of its own, with this as a hint.
-    chosen = steps.notna() & ~steps.isin(zones) & ~facts.late
+    chosen &= ~facts.late
     if chosen.any():
         offset, count = commonest(steps[chosen])
         total = int(chosen.sum())
+        one = explain_shifts(steps.where(chosen & (steps == offset)), facts.first)[0]
         yield Finding(
             "start_off_by_hours",
             "execution_started_at",
@@ -65,8 +70,8 @@ def check_hours(facts: StartFacts) -> Iterator[Finding]:
             "medium",
             f"{total} start{'' if total == 1 else 's'} off by whole or half hours "
             f"against the last run's first task, {count} of them {say_hours(offset)}: "
-            f"a local time at {_utc_offset(offset)} may be stored as UTC, and an "
-            "earlier run is counted in",
+            f"{_say_reading(one, sure=False)}, and an earlier run may be counted "
+            "in",
             facts.name(chosen),
             "look what wrote them (a script, a person, another worker) and in which "
             "zone; correct them one by one",
@@ -74,7 +79,7 @@ def check_hours(facts: StartFacts) -> Iterator[Finding]:
 
 
 def find_shifts(lag: pd.Series) -> pd.Series:
-    """Return by how many hours each start is off; missing where it is not.
+    """Return by how many hours each start is off: 0 where it is right.
 
     Parameters
     ----------
@@ -84,21 +89,23 @@ def find_shifts(lag: pd.Series) -> pd.Series:
     Returns
     -------
     pandas.Series
-        Hours in steps of a half, above 0 where the start is late.
+        Hours, one of `OFFSETS`, above 0 where the start is late; missing where it is
+        neither right nor off by any of them.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> find_shifts(pd.Series(pd.to_timedelta(["5h 20s", "20s", "47min"]))).tolist()
-    [-5.0, nan, nan]
+    >>> lag = pd.Series(pd.to_timedelta(["5h 20s", "20s", "47min", "-344min"]))
+    >>> find_shifts(lag).tolist()
+    [-5.0, 0.0, nan, 5.75]
     """
-    seconds: pd.Series = lag.dt.total_seconds()
-    steps: pd.Series = np.floor((seconds + SHIFT_EARLY_S) / STEP_S)
-    rest = seconds - steps * STEP_S
-    near = (rest <= SHIFT_LATE_S) & (steps != 0) & steps.isin(list(SHIFT_STEPS))
+    seconds = lag.dt.total_seconds().to_numpy(dtype=float)
     # A start five hours early has its tasks five hours after it.
-    hours: pd.Series = (-steps / 2).where(near)
-    return hours
+    at = np.searchsorted(OFFSETS * 3600, -seconds - SHIFT_EARLY_S)
+    hours = OFFSETS[np.minimum(at, len(OFFSETS) - 1)]
+    delay = seconds + hours * 3600
+    near = (delay >= -SHIFT_EARLY_S) & (delay <= SHIFT_LATE_S)
+    return pd.Series(np.where(near, hours, np.nan), index=lag.index)
 
 
 def commonest(steps: pd.Series) -> tuple[float, int]:
@@ -119,14 +126,42 @@ def say_hours(offset: float) -> str:
     return f"{abs(offset):g} h {'late' if offset > 0 else 'early'}"
 
 
-def _zones(steps: pd.Series, known: int) -> list[float]:
-    """Return the offsets that enough starts share, the commonest first."""
-    counts = steps.value_counts()
+def _zones(facts: StartFacts) -> list[Reading]:
+    """Return the clocks that enough starts share, the commonest first."""
+    known = int(facts.lag.notna().sum())
     least = max(SHIFT_PROJECTS, SHIFT_SHARE * known)
-    found = [(-int(n), float(str(step))) for step, n in counts.items() if n >= least]
-    return [step for _, step in sorted(found)]
+    return explain_shifts(find_shifts(facts.lag), facts.first, least)
+
+
+def _say_all(hours: tuple[float, ...]) -> str:
+    words = [say_hours(offset) for offset in hours]
+    return " or ".join(words)
+
+
+def _say_reading(reading: Reading, *, sure: bool = True) -> str:
+    perhaps = "" if sure else "perhaps "
+    stored = perhaps + "local times of a zone at {} stored as UTC"
+    turned = "UTC times taken for local ones of a zone at {} and turned into UTC again"
+    said = [
+        text.format(" and ".join(_utc_offset(sign * h) for h in sorted(reading.hours)))
+        + f" (such as {name_some(list(zones[:ZONES_NAMED]))})"
+        for text, sign, zones in (
+            (stored, 1, reading.zones),
+            (turned, -1, reading.turned),
+        )
+        if zones
+    ]
+    if not said:
+        return f"no zone is at {_utc_offset(reading.hours[0])}"
+    changed = ""
+    if len(reading.hours) > 1:
+        changed = (
+            f"; its clock changed within them: a fixed offset would explain "
+            f"{reading.fixed}"
+        )
+    return ", or ".join(said) + changed
 
 
 def _utc_offset(offset: float) -> str:
     minutes = round(abs(offset) * 60)
-    return f"UTC{'+' if offset > 0 else '-'}{minutes // 60:02d}:{minutes % 60:02d}"
+    return f"UTC{'+' if offset >= 0 else '-'}{minutes // 60:02d}:{minutes % 60:02d}"

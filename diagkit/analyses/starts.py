@@ -1,21 +1,20 @@
 """Infer when a project's run started, where ``execution_started_at`` is NULL.
 
-Tasks are created in bursts, one a run: inside a run a task follows the last within
-seconds or minutes, between two runs lie the better part of an hour or days. The last
-burst is the run that the page shows. The evidence, best first:
+The last run of tasks (see `diagkit.analyses.runs`) is the one that the page shows. The
+evidence, best first:
 
 =================  ====================================================================
-``task_started``   a task of the last burst has a ``started_at``: the run did start
-``task_created``   tasks of the last burst are queued; none has started
+``task_started``   a task of the last run has a ``started_at``: the run did start
+``task_created``   tasks of the last run are queued; none has started
 ``logged``         a log record says that the run started
 ``updated_at``     the project's own row changed
 =================  ====================================================================
 
-With tasks as evidence, the inferred start is the earliest ``created_at`` of the burst.
+With tasks as evidence, the inferred start is the earliest ``created_at`` of the run.
 The earliest ``started_at`` proves the run, and would be the wrong threshold: a task
 belongs to the run when it was *created* at or after the start, and the first tasks of a
 run are queued before the first of them starts. Put in place of the starts that the case
-study did record, the burst's ``created_at`` gives the recorded percentage for 40 of 44
+study did record, the run's ``created_at`` gives the recorded percentage for 40 of 44
 projects, its ``started_at`` for 9 of 44 (3.5 percentage points off in the mean). It is
 among the candidates, so that the bounds hold it. The present moment never is.
 """
@@ -23,61 +22,39 @@ among the candidates, so that the bounds hold it. The present moment never is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from diagkit.analyses.policies import NAT, apply_policy, microseconds
-from diagkit.errors import ContractError, SettingError
+from diagkit.analyses.candidates import Candidates, weigh_candidates
+from diagkit.analyses.nulls import null_rule
+from diagkit.analyses.policies import NAT, microseconds
+from diagkit.analyses.runs import (
+    Bursts as Bursts,
+    Runs,
+    find_bursts as find_bursts,
+    find_runs,
+    gap_us,
+)
+from diagkit.errors import ContractError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from diagkit.analyses.policies import Bools, Floats, Ints, ProgressPolicy, TaskBook
 
 __all__ = ["Bursts", "Starts", "find_bursts", "infer_starts"]
 
-# How many runs back the bounds look. Further back the gap rule would have to be wrong
-# that many times in a row.
-RUNS_BACK = 8
+# How many moments back the bounds look. For a run that began earlier still, the rules
+# would have to be wrong that many times in a row.
+MOMENTS_BACK = 24
 LATEST = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True, eq=False)
-class Bursts:
-    """Bursts of tasks, in order of project and time; a row a burst in each array.
-
-    Attributes
-    ----------
-    project
-        Row of the project.
-    created
-        Earliest ``created_at`` in microseconds.
-    started
-        Earliest ``started_at`` likewise; `NAT` where no task of it has started.
-    tasks
-        How many tasks it has.
-    end
-        Latest ``created_at``.
-    """
-
-    project: Ints
-    created: Ints
-    started: Ints
-    tasks: Ints
-    end: Ints
-
-    def per_project(self, projects: int) -> Ints:
-        """Return how many bursts each project has."""
-        return np.bincount(self.project, minlength=projects)
-
-    def last(self, projects: int, values: Ints) -> Ints:
-        """Return the value of each project's last burst; `NAT` where it has none."""
-        out = np.full(projects, NAT)
-        # Bursts are in order of time: of several assignments numpy keeps the last.
-        out[self.project] = values
-        return out
+# A task may be created before its run's start by the clocks of two machines.
+JITTER_US = 60_000_000
+# Statuses of a run that is over or held: a later change of its row is no start.
+OVER = ("completed", "failed", "paused")
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +72,9 @@ class Starts:
     evidence
         What the inferred start rests on, in words.
     bursts
-        The bursts that were told apart.
+        The runs that were told apart.
+    candidates
+        Every moment that the evidence allows as a start.
     """
 
     recorded: Ints
@@ -104,50 +83,7 @@ class Starts:
     high: Floats
     evidence: tuple[str, ...]
     bursts: Bursts
-
-
-def find_bursts(book: TaskBook, gap: str | pd.Timedelta = "30min") -> Bursts:
-    """Tell the runs of every project apart by gaps in ``created_at``.
-
-    Parameters
-    ----------
-    book
-        The tasks.
-    gap
-        A task that was created more than this after the one before starts a burst.
-        In the case study every gap from 5 minutes to 2 hours tells the same last runs.
-
-    Returns
-    -------
-    Bursts
-        The bursts. Tasks without ``created_at`` are in none.
-
-    Raises
-    ------
-    SettingError
-        If the gap is no positive duration.
-    """
-    least = _gap_us(gap)
-    dated = np.flatnonzero(book.created != NAT)
-    order = dated[np.lexsort((book.created[dated], book.project[dated]))]
-    project, created = book.project[order], book.created[order]
-    if not len(order):
-        none = np.empty(0, dtype=np.int64)
-        return Bursts(none, none, none, none, none)
-    new = np.empty(len(order), dtype=bool)
-    new[0] = True
-    new[1:] = (np.diff(project) != 0) | (np.diff(created) > least)
-    at = np.flatnonzero(new)
-    started = book.started[order]
-    first = np.minimum.reduceat(np.where(started == NAT, LATEST, started), at)
-    size = np.diff(np.append(at, len(order)))
-    return Bursts(
-        project[at],
-        created[at],
-        np.where(first == LATEST, NAT, first),
-        size,
-        created[at + size - 1],
-    )
+    candidates: Candidates
 
 
 def infer_starts(
@@ -158,7 +94,7 @@ def infer_starts(
     now: int,
     gap: str | pd.Timedelta = "30min",
     logged: pd.DataFrame | None = None,
-    never_started: Sequence[str] = ("pending",),
+    never_started: Sequence[str] | Mapping[str | None, str] = ("pending",),
 ) -> Starts:
     """Infer every NULL start, and the bounds that the evidence allows.
 
@@ -173,44 +109,54 @@ def infer_starts(
     now
         Microseconds; a recorded start after it is not plausible.
     gap
-        As for `find_bursts`.
+        As for `find_runs`.
     logged
         Starts that log records tell: columns ``project_id`` and ``started_at``; of
         several for a project the latest counts.
     never_started
         Statuses of a project that has not started, or whose restart has set the start
-        to NULL and has not begun.
+        to NULL and has not begun; as for `judge_nulls`.
 
     Returns
     -------
     Starts
         A recorded start stands as it is in ``inferred``, plausible or not. It is the
         only candidate of the bounds while it is plausible; one in the future, later
-        than every task, or before more than one burst is a candidate among those of
-        the evidence. So ``low <= percent <= high`` always.
+        than every task, inside a run, before more than one run, or longer than a gap
+        before the last is a candidate among those of the evidence. A task without
+        ``created_at`` may belong to the run or not: the bounds allow both. So
+        ``low <= percent <= high`` always.
     """
-    bursts = find_bursts(book, gap)
+    count = len(projects)
+    told = find_runs(book, gap)
+    runs, bursts = told.runs, told.bursts
     recorded = microseconds(projects["execution_started_at"])
     status = projects["execution_status"].astype("object")
-    paused = status.isin(list(never_started)).to_numpy()
+    idle = status.isin([s for s in null_rule(never_started) if s is not None])
+    created = runs.last(count, runs.created)
     facts = _Evidence(
         recorded,
         microseconds(projects["updated_at"]),
         _align(logged, projects),
-        bursts.last(len(projects), bursts.created),
-        bursts.last(len(projects), bursts.started),
-        bursts.last(len(projects), bursts.end),
-        bursts.per_project(len(projects)),
-        _spanned(bursts, recorded),
-        np.bincount(book.project, minlength=len(projects)),
-        paused,
+        created,
+        np.where(created == NAT, _first_sign(book), runs.last(count, runs.started)),
+        runs.last(count, runs.end),
+        runs.last(count, runs.active),
+        runs.per_project(count),
+        np.bincount(
+            bursts.project[bursts.created >= created[bursts.project]], minlength=count
+        ),
+        _spanned(runs, recorded),
+        np.bincount(book.project, minlength=count),
+        idle.to_numpy(dtype=bool),
+        ~status.isin(OVER).to_numpy(dtype=bool),
         now,
+        gap_us(gap),
     )
-    inferred = facts.infer()
-    slots = facts.candidates(bursts, inferred)
-    low, high = _bound(policy, book, slots)
-    words = facts.describe(bursts.last(len(projects), bursts.tasks), low, high)
-    return Starts(recorded, inferred, low, high, words, bursts)
+    candidates = weigh_candidates(policy, book, facts.slots(told), gap_us(gap))
+    low, high = candidates.bounds(policy, book)
+    words = facts.describe(runs.last(count, runs.tasks), low, high)
+    return Starts(recorded, facts.infer(), low, high, words, runs, candidates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,55 +167,85 @@ class _Evidence:
     created: Ints
     started: Ints
     end: Ints
+    active: Ints
+    runs: Ints
     bursts: Ints
     spanned: Ints
     tasks: Ints
-    paused: Bools
+    idle: Bools
+    unfinished: Bools
     now: int
+    gap: int
 
-    @property
+    @cached_property
     def null(self) -> Bools:
         null: Bools = self.recorded == NAT
         return null
 
-    @property
+    @cached_property
     def future(self) -> Bools:
         future: Bools = ~self.null & (self.recorded > self.now)
         return future
 
-    @property
+    @cached_property
     def after_tasks(self) -> Bools:
-        late: Bools = ~self.null & (self.bursts > 0) & (self.recorded > self.end)
+        late: Bools = ~self.null & (self.runs > 0) & (self.recorded > self.end)
         return late
+
+    @cached_property
+    def inside(self) -> Bools:
+        known = ~self.null & (self.runs > 0)
+        cut: Bools = known & (self.recorded - JITTER_US > self.created)
+        return cut & (self.recorded <= self.end)
+
+    @cached_property
+    def early(self) -> Bools:
+        known = ~self.null & (self.runs > 0)
+        early: Bools = known & (self.recorded < self.created - self.gap)
+        return early
+
+    @cached_property
+    def cleared(self) -> Bools:
+        """Tell where a restart may have cleared the start, and made no task yet."""
+        # The row of a project that is under way changes with its tasks. Long after the
+        # last sign of them something else has changed it.
+        silent = self.unfinished & (self.updated - self.gap > self.active)
+        late = (self.runs > 0) & (self.updated != NAT) & (self.updated > self.end)
+        cleared: Bools = late & (self.idle | silent)
+        return cleared
 
     def infer(self) -> Ints:
         best = self.recorded.copy()
         # A project that has not started has no start to infer.
-        begun = (self.tasks > 0) | ~self.paused
-        for candidate in (self.created, self.logged, self.updated):
+        begun = (self.tasks > 0) | ~self.idle
+        for candidate in (self.created, self.started, self.logged, self.updated):
             best = np.where((best == NAT) & begun, candidate, best)
         return best
 
-    def candidates(self, bursts: Bursts, inferred: Ints) -> list[Ints]:
-        """Return arrays of starts, one value a project each; `NAT` where none."""
-        open_ = self.null | self.future | self.after_tasks | (self.spanned > 1)
-        # A row that changed after the last task was created tells of a start only
-        # where a restart has cleared it: a run that is over has tasks.
-        restart = (self.bursts == 0) | (self.updated <= self.end) | self.paused
+    def slots(self, told: Runs) -> list[tuple[str, Ints]]:
+        """Return candidates, best first: what each rests on, and a start a project."""
+        odd = self.future | self.after_tasks | self.inside | self.early
+        odd |= self.spanned > 1
+        open_ = self.null | odd
+        begun = (self.tasks > 0) | ~self.idle
+        before = (self.runs == 0) | (self.updated <= self.end)
+        changed = np.where(open_ & begun & (before | self.cleared), self.updated, NAT)
+        floor = told.proven_since(len(open_))
         slots = [
-            inferred,
-            np.where(open_, self.created, NAT),
-            np.where(open_, self.started, NAT),
-            np.where(open_, self.logged, NAT),
-            np.where(open_ & restart, self.updated, NAT),
+            ("recorded", self.recorded),
+            ("task_created", np.where(open_, self.created, NAT)),
+            ("task_started", np.where(open_, self.started, NAT)),
+            ("logged", np.where(open_ & begun, self.logged, NAT)),
+            ("updated_at", changed),
+            *(
+                ("other_burst", np.where(open_, slot, NAT))
+                for slot in _step_back(told, len(open_))
+            ),
         ]
-        back = _from_the_back(bursts, self.bursts)
-        for k in range(1, min(RUNS_BACK, int(self.bursts.max(initial=0)))):
-            slot = np.full(len(open_), NAT)
-            at = back == k
-            slot[bursts.project[at]] = bursts.created[at]
-            slots.append(np.where(open_, slot, NAT))
-        return slots
+        # What came before a last run that is proven is no part of it.
+        least = np.where(floor == NAT, NAT, floor - self.gap)
+        recorded, *rest = slots
+        return [recorded, *((k, np.where(s >= least, s, NAT)) for k, s in rest)]
 
     def describe(self, size: Ints, low: Floats, high: Floats) -> tuple[str, ...]:
         return tuple(
@@ -278,10 +254,9 @@ class _Evidence:
 
     def _words(self, i: int, size: int, low: float, high: float) -> str:
         text = self._recorded(i) if not self.null[i] else self._inferred(i)
-        if self.bursts[i] and text.endswith(": "):
-            text += self._burst(i, size)
-        cleared = self.bursts[i] and self.paused[i] and self.updated[i] > self.end[i]
-        if self.null[i] and cleared:
+        if self.runs[i] and text.endswith(": "):
+            text += self._run(i, size)
+        if self.null[i] and self.cleared[i]:
             text += f"; a restart at {_clock(self.updated[i])} may have cleared it"
         if high > low:
             text += f"; the data cannot decide between {low:g} and {high:g} %"
@@ -294,56 +269,61 @@ class _Evidence:
             why = "later than every task"
         elif self.spanned[i] > 1:
             why = f"before {self.spanned[i]} bursts of tasks"
+        elif self.inside[i]:
+            why = "inside a burst of tasks"
+        elif self.early[i]:
+            why = "long before the first task"
         else:
             return "recorded"
         text = f"recorded {_clock(self.recorded[i])}, {why}"
-        return f"{text}: " if self.bursts[i] else text
+        return f"{text}: " if self.runs[i] else text
 
     def _inferred(self, i: int) -> str:
         if not self.tasks[i]:
             return "no task: 0 % whatever the start"
-        if self.bursts[i]:
+        if self.runs[i]:
             return "task_started: " if self.started[i] != NAT else "task_created: "
-        for kind, times in (("logged", self.logged), ("updated_at", self.updated)):
+        for kind, times in (
+            ("task_started", self.started),
+            ("logged", self.logged),
+            ("updated_at", self.updated),
+        ):
             if times[i] != NAT:
                 return f"{kind}: {_clock(times[i])}, no task has a created_at"
-        return "none: no task has a created_at, so the data cannot decide"
+        return "none: no task has a created_at"
 
-    def _burst(self, i: int, size: int) -> str:
-        which = "last burst" if self.bursts[i] > 1 else "only burst"
+    def _run(self, i: int, size: int) -> str:
+        which = "last" if self.runs[i] > 1 else "only"
         tasks = "task" if size == 1 else "tasks"
-        text = f"{which} of {size} {tasks} from {_clock(self.created[i])}"
+        text = f"{which} burst of {size} {tasks} from {_clock(self.created[i])}"
+        if self.bursts[i] > 1:
+            text = text.replace("burst", f"run, {self.bursts[i]} bursts", 1)
+        elif not self.bursts[i]:
+            text = text.replace("burst", "run, its plan begun again,", 1)
         if self.started[i] != NAT:
             text += f", first started {_clock(self.started[i])}"
         return text
 
 
-def _bound(
-    policy: ProgressPolicy, book: TaskBook, slots: list[Ints]
-) -> tuple[Floats, Floats]:
-    low = np.full(book.projects, np.inf)
-    high = np.full(book.projects, -np.inf)
-    no_tasks = np.bincount(book.project, minlength=book.projects) == 0
-    low[no_tasks] = high[no_tasks] = 0.0
-    for slot in slots:
-        known = slot != NAT
-        if not known.any():
-            continue
-        # Only the tasks of projects that have this candidate need counting.
-        part = book if known.all() else book.take(known[book.project])
-        percent = apply_policy(policy, part, slot, slot).percent
-        low = np.where(known, np.minimum(low, percent), low)
-        high = np.where(known, np.maximum(high, percent), high)
-    blind = np.isinf(low)
-    low[blind] = high[blind] = np.nan
-    return low, high
+def _step_back(told: Runs, projects: int) -> list[Ints]:
+    """Return when runs may have begun: the latest of each project, then others."""
+    project, moment = told.project, told.moment
+    ends = np.cumsum(np.bincount(project, minlength=projects)) - 1
+    back = ends[project] - np.arange(len(project))
+    slots = []
+    for k in range(min(MOMENTS_BACK, int(back.max(initial=-1)) + 1)):
+        slot = np.full(projects, NAT)
+        slot[project[back == k]] = moment[back == k]
+        slots.append(slot)
+    return slots
 
 
-def _from_the_back(bursts: Bursts, per_project: Ints) -> Ints:
-    """Return 0 for a project's last burst, 1 for the one before, and so on."""
-    ends = np.cumsum(per_project) - 1
-    back: Ints = ends[bursts.project] - np.arange(len(bursts.project))
-    return back
+def _first_sign(book: TaskBook) -> Ints:
+    """Return the earliest start, or else end, of each project's tasks."""
+    sign = np.where(book.started != NAT, book.started, book.ended)
+    first = np.full(book.projects, LATEST)
+    np.minimum.at(first, book.project, np.where(sign == NAT, LATEST, sign))
+    return np.where(first == LATEST, NAT, first)
 
 
 def _spanned(bursts: Bursts, recorded: Ints) -> Ints:
@@ -366,18 +346,6 @@ def _align(logged: pd.DataFrame | None, projects: pd.DataFrame) -> Ints:
     times = pd.to_datetime(logged["started_at"], utc=True)
     latest = times.groupby(logged["project_id"].astype("str")).max()
     return microseconds(latest.reindex(projects["project_id"]))
-
-
-def _gap_us(gap: str | pd.Timedelta) -> int:
-    try:
-        width = pd.Timedelta(gap)
-    except ValueError:
-        msg = f"gap={gap!r} is no duration; write '30min' or '2h'"
-        raise SettingError(msg) from None
-    if not width > pd.Timedelta(0):
-        msg = f"gap={gap!r} is not positive; write '30min' or '2h'"
-        raise SettingError(msg)
-    return int(width / pd.Timedelta(microseconds=1))
 
 
 def _clock(us: int) -> str:

@@ -243,7 +243,7 @@ def _dress(
     alike = len(audit.projects) - len(rows) - left
     many = "project" if alike == 1 else "projects"
     notes = [f"{alike} {many} that the policies show alike"] if alike else []
-    notes += [f"{left} more with a smaller effect"] if left else []
+    notes += [f"{left} more with no larger effect"] if left else []
     if notes:
         ax.annotate(
             f"left out: {'; '.join(notes)}",

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import diagkit as dk
+from diagkit.analyses.cohorts import count_cohorts
+from diagkit.analyses.percentages import (
+    check_percentages,
+    count_policies,
+    find_percentages,
+    match_percentages,
+)
 from diagkit.cli.output import (
     FailOnOption,
     JsonOption,
@@ -16,6 +23,8 @@ from diagkit.cli.output import (
     exit_code,
     show,
 )
+from diagkit.frames.findings import join_findings
+from diagkit.frames.logs import LOGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +40,9 @@ PORTFOLIO_COLUMNS = (
     "tasks_out",
     "tasks_in",
 )
+COHORT_COLUMNS = ("cohort", "age_d", "projects", "null", "legal", "illegal", "share")
+RULE_COLUMNS = ("logger", "measure", "policy", "numbers", "shown", "share")
+PROOF_COLUMNS = ("write", "verdict", "answer", "note")
 # Below half a point no whole number on a page changes.
 LEAST_PP = 0.5
 
@@ -44,6 +56,14 @@ def audit(
             "table, or an incident's folder.",
         ),
     ],
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A TOML file with the names that the tables, columns and statuses "
+            "have. [the case study's, or those of incident.toml]",
+        ),
+    ] = None,
     tz: ZoneOption = None,
     gap: Annotated[
         str, typer.Option(help="Tasks further apart than this are of different runs.")
@@ -56,6 +76,28 @@ def audit(
         bool,
         typer.Option("--all-policies", help="Show every rule's percentage."),
     ] = False,
+    migration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="When the column came. [fitted: since when starts are recorded]",
+        ),
+    ] = None,
+    logs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A log whose percentages are held against the rules; may be given "
+            "several times. [an incident's own]",
+        ),
+    ] = None,
+    prove_readonly: Annotated[
+        bool,
+        typer.Option(
+            "--prove-readonly",
+            help="Audit nothing; try every kind of write on the database, harmlessly, "
+            "and show what it refuses. Exit with 1 if it lets one through.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     fail_on: FailOnOption = None,
 ) -> None:
@@ -65,9 +107,15 @@ def audit(
 
     Example: diagkit audit sqlite:///progress.sqlite --fail-on high
     """
-    progress = _read(source, tz)
+    if prove_readonly:
+        raise typer.Exit(_prove(source, as_json=as_json))
+    progress, incident = _read(source, schema, tz)
     result = dk.audit_started_at(progress, now=now, gap=gap)
-    code = exit_code(result.findings, fail_on)
+    marks = None if incident is None else incident.marks
+    cohorts = count_cohorts(result, migration=migration, marks=marks)
+    matches = _match(logs, incident, result, tz)
+    findings = join_findings([result.findings, check_percentages(matches)])
+    code = exit_code(findings, fail_on)
     names = [rule.name for rule in result.policies]
     if not all_policies:
         used = [rule.name for rule in result.policies if rule.since]
@@ -78,15 +126,23 @@ def audit(
     columns = ["project_id", "status", "null", "tasks", *names, "low", "high"]
     columns.append("effect_pp")
     sections = [
-        Section("Findings", result.findings, FINDING_COLUMNS),
+        Section("Findings", findings, FINDING_COLUMNS),
         Section("Portfolio", result.portfolio, PORTFOLIO_COLUMNS),
         Section("Projects", affected, columns),
     ]
     if as_json:
         sections[2] = Section("Projects", result.projects, ())
+        sections.append(Section("Candidates", result.candidates, ()))
+    held = cohorts.table["projects"] > 0
+    filled = cohorts.table if as_json else cohorts.table[held]
+    sections.append(Section("Cohorts", filled, COHORT_COLUMNS))
+    rules = count_policies(matches)
+    if as_json or len(rules):
+        sections.append(Section("Rules in the logs", rules, RULE_COLUMNS))
     notes = [
+        f"{cohorts.conclusion}.",
         f"read from {progress.source}: {len(progress.projects)} projects, "
-        f"{len(progress.tasks)} tasks",
+        f"{progress.task_count} tasks",
         *progress.notes,
     ]
     if not as_json:
@@ -96,13 +152,51 @@ def audit(
     raise typer.Exit(code)
 
 
-def _read(source: str, tz: str | None) -> dk.Progress:
+def _prove(source: str, *, as_json: bool) -> int:
+    """Show what a database does with each kind of write; the exit code."""
+    from diagkit.sources.databases import describe_url, is_database_url
+    from diagkit.sources.readonly import prove_readonly
+
+    if not is_database_url(source) and Path(source).is_dir():
+        msg = f"{source}: a folder has no session to prove; write a database's URL"
+        raise dk.SettingError(msg)
+    proof = prove_readonly(source)
+    counts = proof["verdict"].value_counts(sort=False)
+    said = ", ".join(f"{n} {verdict}" for verdict, n in counts.items() if n)
+    through = proof["relied_on"] & proof["verdict"].isin(["allowed", "unclear"])
+    notes = [f"{describe_url(source)}: {len(proof)} kinds of writes: {said}"]
+    if through.any():
+        names = ", ".join(proof.loc[through, "write"])
+        notes.append(f"NOT READ-ONLY: what had to be refused was not: {names}")
+    else:
+        notes.append("every write that diagkit relies on being refused is refused")
+    show([Section("Proof", proof, PROOF_COLUMNS)], as_json=as_json, notes=notes)
+    return int(through.any())
+
+
+def _match(
+    logs: list[Path] | None,
+    incident: dk.Incident | None,
+    audit: dk.StartedAtAudit,
+    tz: str | None,
+) -> pd.DataFrame:
+    """Hold the percentages in the logs given, or an incident's, against the rules."""
+    if logs:
+        records = dk.read_logs(logs, tz=tz, progress=False)
+    else:
+        records = LOGS.empty() if incident is None else incident.logs
+    return match_percentages(find_percentages(records), audit)
+
+
+def _read(
+    source: str, names: Path | None, tz: str | None
+) -> tuple[dk.Progress, dk.Incident | None]:
     """Read the tables; of a folder without them, those of the incident it holds."""
-    schema = dk.ProgressSchema()
-    folder = Path(source)
-    if "://" in source or not folder.is_dir() or _has_table(folder, schema):
-        return dk.read_progress(source, schema, tz=tz)
-    progress = dk.open_incident(source).progress
+    folder, schema = Path(source), dk.ProgressSchema()
+    if names or not folder.is_dir() or _has_table(folder, schema):
+        return dk.read_progress(source, names, tz=tz), None
+    incident = dk.open_incident(source)
+    progress = incident.progress
     if progress is None:
         msg = (
             f"{source}: neither a table {schema.projects_table!r} nor a SQLite file "
@@ -110,7 +204,7 @@ def _read(source: str, tz: str | None) -> dk.Progress:
             "CSV or parquet file a table"
         )
         raise dk.SourceNotFoundError(msg)
-    return progress
+    return progress, incident
 
 
 def _has_table(folder: Path, schema: dk.ProgressSchema) -> bool:

@@ -16,7 +16,16 @@ from diagkit.errors import DiagkitError, DiagkitWarning
 DEBUG = "DIAGKIT_DEBUG"
 # A command is a module of this room with a function of the same name, a group of
 # commands one with an application of that name.
-COMMANDS = ("demo", "leaks", "logs", "audit", "report", "notebooks")
+COMMANDS = (
+    "demo",
+    "leaks",
+    "logs",
+    "audit",
+    "backfill",
+    "migration",
+    "report",
+    "notebooks",
+)
 
 
 def build_app() -> typer.Typer:

@@ -41,13 +41,14 @@ class Readers:
 
     Attributes
     ----------
-    logs, pool, activity, progress, hashes
+    logs, pool, activity, checkouts, progress, hashes
         Each reads one part of the incident from the world.
     """
 
     logs: Callable[[], pd.DataFrame]
     pool: Callable[[], pd.DataFrame]
     activity: Callable[[], pd.DataFrame]
+    checkouts: Callable[[], pd.DataFrame]
     progress: Callable[[], Progress | None]
     hashes: Callable[[], Mapping[str, str]]
 
@@ -94,6 +95,11 @@ class Incident:
     def activity(self) -> pd.DataFrame:
         """ACTIVITY: samples of the server's backends; without rows where none is."""
         return self.readers.activity()
+
+    @cached_property
+    def checkouts(self) -> pd.DataFrame:
+        """CHECKOUTS that a `PoolRecorder` wrote; without rows where none did."""
+        return self.readers.checkouts()
 
     @cached_property
     def progress(self) -> Progress | None:

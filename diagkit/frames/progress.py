@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.contract import UTC_TIME, Column, Contract
@@ -18,21 +18,26 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from diagkit.frames.counting import TaskCounter
+
 __all__ = [
     "AUDIT",
     "PROJECTS",
     "PROJECT_STATUSES",
     "REQUIRED_PROJECT_COLUMNS",
     "REQUIRED_TASK_COLUMNS",
+    "STATUSES",
     "TASKS",
     "TASK_STATUSES",
     "Progress",
+    "ProgressReader",
     "ProgressSchema",
     "audit_contract",
 ]
 
 PROJECT_STATUSES = ("pending", "running", "completed", "failed", "paused")
 TASK_STATUSES = ("pending", "started", "running", "completed", "failed", "cancelled")
+STATUSES = tuple(dict.fromkeys((*TASK_STATUSES, *PROJECT_STATUSES)))
 
 PROJECTS = Contract(
     "PROJECTS",
@@ -72,6 +77,7 @@ AUDIT = Contract(
     (
         Column("project_id", "str", False, "", "in the order of PROJECTS"),
         Column("execution_status", "category", True, "", " | ".join(PROJECT_STATUSES)),
+        Column("created_at", UTC_TIME, True, "", "when the project was set up"),
         Column("started_at", UTC_TIME, True, "", "execution_started_at as recorded"),
         Column("null", "bool", False, "", "whether the start is NULL"),
         Column("legal", "boolean", True, "", "whether a NULL is; NA where none is"),
@@ -141,7 +147,8 @@ class ProgressSchema:
     Raises
     ------
     SettingError
-        If a mapping names a column that the contract does not have.
+        If a mapping names a column, or maps to a status, that the contract does not
+        have, or if it is none.
 
     Examples
     --------
@@ -161,19 +168,37 @@ class ProgressSchema:
     statuses: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for part, contract in (("project_columns", PROJECTS), ("task_columns", TASKS)):
-            mapping = getattr(self, part)
+        for part in ("projects_table", "tasks_table"):
+            name: object = getattr(self, part)
+            if not isinstance(name, str) or not name:
+                msg = f"ProgressSchema.{part} is a table's name; {name!r} came"
+                raise SettingError(msg)
+        for part, ours in (
+            ("project_columns", PROJECTS.names),
+            ("task_columns", TASKS.names),
+            ("statuses", None),
+        ):
+            mapping: object = getattr(self, part)
             if not isinstance(mapping, Mapping):
                 msg = f"ProgressSchema.{part} maps names; {type(mapping).__name__} came"
                 raise SettingError(msg)
-            for name in mapping:
-                if name not in contract.names:
+            for name, other in mapping.items():
+                if not isinstance(name, str) or not isinstance(other, str):
                     msg = (
-                        f"ProgressSchema.{part} maps {name!r}, which {contract.name} "
-                        f"does not have{suggest(name, contract.names)}; it maps the "
-                        f"contract's names ({', '.join(contract.names)}) to the table's"
+                        f"ProgressSchema.{part} maps names to names; "
+                        f"{name!r}: {other!r} came"
                     )
                     raise SettingError(msg)
+            if ours is not None:
+                _refuse_unknown(part, mapping, ours)
+        unknown = [s for s in self.statuses.values() if s not in STATUSES]
+        if unknown:
+            msg = (
+                f"ProgressSchema.statuses maps to {unknown[0]!r}, which no rule knows"
+                f"{suggest(unknown[0], STATUSES)}; it maps their statuses to "
+                f"{', '.join(STATUSES)}"
+            )
+            raise SettingError(msg)
 
     def column(self, noun: str, name: str) -> str:
         """Return the table's name of a contract's column.
@@ -199,16 +224,46 @@ class ProgressSchema:
         return mapping.get(name, name)
 
 
+def _refuse_unknown(part: str, mapping: Mapping[str, str], ours: list[str]) -> None:
+    near = {name: suggest(name, ours)[2:] for name in mapping if name not in ours}
+    wrong = [f"{n!r} ({text})" if text else repr(n) for n, text in near.items()]
+    if wrong:
+        noun = "PROJECTS" if part == "project_columns" else "TASKS"
+        msg = (
+            f"ProgressSchema.{part} maps {', '.join(wrong)}, which {noun} does not "
+            f"have; it maps the contract's names ({', '.join(ours)}) to the table's"
+        )
+        raise SettingError(msg)
+
+
+class ProgressReader(Protocol):
+    """How the parts of a `Progress` are read: filled in by the room that may read."""
+
+    def read_tasks(self) -> pd.DataFrame:
+        """Return TASKS."""
+
+    def count_tasks(self) -> int:
+        """Return how many tasks there are."""
+
+    def read_notes(self, tasks: pd.DataFrame | None) -> tuple[str, ...]:
+        """Return what could not be used; with the tasks where they are read."""
+
+    @property
+    def counter(self) -> TaskCounter | None:
+        """What counts without reading the tasks; None where nothing does."""
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Progress:
-    """The projects and tasks of one dashboard, as read at one moment.
+    """The projects and tasks of one dashboard.
 
     Attributes
     ----------
     projects
         PROJECTS, a row a project.
     tasks
-        TASKS, a row a task; those of no project in `projects` included.
+        TASKS, a row a task; those of no project in `projects` included. Of a database
+        they are read when they are first asked for: an audit has it count them.
     source
         What was read, without user, password or path.
     notes
@@ -220,15 +275,72 @@ class Progress:
     projects: pd.DataFrame
     tasks: pd.DataFrame
     source: str = ""
-    notes: tuple[str, ...] = ()
+    # Without a default of the class: `__getattr__` is asked for what is not set.
+    notes: tuple[str, ...] = field(default_factory=tuple)
     schema: ProgressSchema = field(default_factory=ProgressSchema)
 
     def __post_init__(self) -> None:
         PROJECTS.check(self.projects)
         TASKS.check(self.tasks)
 
-    def __repr__(self) -> str:
-        whence = f", from {self.source}" if self.source else ""
-        return (
-            f"Progress({len(self.projects)} projects, {len(self.tasks)} tasks{whence})"
+    @classmethod
+    def of_reader(
+        cls,
+        projects: pd.DataFrame,
+        reader: ProgressReader,
+        source: str,
+        schema: ProgressSchema,
+    ) -> Progress:
+        """Make one whose tasks and notes are read when they are asked for.
+
+        Parameters
+        ----------
+        projects
+            PROJECTS.
+        reader
+            What reads the rest.
+        source, schema
+            As the attributes.
+
+        Returns
+        -------
+        Progress
+            The same type; what was read once is kept.
+        """
+        lazy = object.__new__(cls)
+        known = {"projects": PROJECTS.check(projects), "source": source}
+        lazy.__dict__.update(known, schema=schema, reader=reader)
+        return lazy
+
+    def __getattr__(self, name: str) -> object:
+        reader: ProgressReader | None = self.__dict__.get("reader")
+        if reader is None or name not in ("tasks", "notes"):
+            msg = f"{type(self).__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        value: object = (
+            TASKS.check(reader.read_tasks())
+            if name == "tasks"
+            else reader.read_notes(self.__dict__.get("tasks"))
         )
+        self.__dict__[name] = value
+        return value
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks there are; they are not read for that."""
+        reader: ProgressReader | None = self.__dict__.get("reader")
+        if reader is None or "tasks" in self.__dict__:
+            return len(self.tasks)
+        return reader.count_tasks()
+
+    @property
+    def counter(self) -> TaskCounter | None:
+        """What counts the tasks in their database; None where they are in memory."""
+        reader: ProgressReader | None = self.__dict__.get("reader")
+        return None if reader is None or "tasks" in self.__dict__ else reader.counter
+
+    def __repr__(self) -> str:
+        read = "tasks" in self.__dict__
+        tasks = f"{len(self.tasks)} tasks" if read else "tasks not read yet"
+        whence = f", from {self.source}" if self.source else ""
+        return f"Progress({len(self.projects)} projects, {tasks}{whence})"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import diagkit
 from diagkit.analyses.findings import Diagnosis, analyse_incident
 from diagkit.analyses.leaks import count_signatures
+from diagkit.analyses.percentages import count_policies
 from diagkit.errors import SettingError, SourceAccessError, suggest
 from diagkit.redaction.text import redact_frame, redact_text
 from diagkit.report.pages import to_html, to_markdown
@@ -122,7 +123,7 @@ def render_report(
 def _redact(diagnosis: Diagnosis, redactor: Redactor) -> Diagnosis:
     """Redact what pictures and tables are made of, before they are."""
     incident = diagnosis.incident
-    audit = diagnosis.audit
+    audit, matches = diagnosis.audit, diagnosis.matches
     if audit is not None:
         audit = replace(
             audit,
@@ -136,13 +137,14 @@ def _redact(diagnosis: Diagnosis, redactor: Redactor) -> Diagnosis:
         marks=redactor.frame(incident.marks),
     )
     # What was read already is not to be read again.
-    for part in ("logs", "pool", "activity", "progress"):
+    for part in ("logs", "pool", "activity", "checkouts", "progress"):
         if part in incident.__dict__:
             clean.__dict__[part] = incident.__dict__[part]
     return replace(
         diagnosis,
         incident=clean,
         audit=audit,
+        matches=None if matches is None else redactor.frame(matches),
         findings=redactor.frame(diagnosis.findings),
         leaks=redactor.frame(diagnosis.leaks),
     )
@@ -177,6 +179,10 @@ def _json(diagnosis: Diagnosis, redactor: Redactor) -> str:
     if diagnosis.audit is not None:
         body["portfolio"] = _records(diagnosis.audit.portfolio)
         body["projects"] = _records(_plain_times(diagnosis.audit.projects))
+    if diagnosis.cohorts is not None:
+        body["cohorts"] = _records(_plain_times(diagnosis.cohorts.table))
+    if diagnosis.matches is not None:
+        body["rules"] = _records(_plain_times(count_policies(diagnosis.matches)))
     body["redactions"] = redactor.count
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 

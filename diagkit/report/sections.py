@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from diagkit.analyses.leaks import count_signatures
+from diagkit.analyses.percentages import count_policies
+from diagkit.charts.cohorts import plot_cohorts
 from diagkit.charts.images import to_png
 from diagkit.charts.leaks import plot_leaks
 from diagkit.charts.progress import plot_started_at
-from diagkit.report.document import Document, Picture, Section, make_table
+from diagkit.report.document import Document, Picture, Section, Table, make_table
 
 if TYPE_CHECKING:
     from diagkit.analyses.findings import Diagnosis
-    from diagkit.analyses.progress import StartedAtAudit
     from diagkit.frames.incidents import Incident
 
 
@@ -36,7 +37,7 @@ def build_document(diagnosis: Diagnosis) -> Document:
         _findings(diagnosis),
         _timeline(incident),
         _leaks(diagnosis),
-        _audit(diagnosis.audit),
+        _audit(diagnosis),
         _sources(incident),
     )
     return Document(incident.title, _lead(diagnosis), tuple(s for s in sections if s))
@@ -137,8 +138,9 @@ def _leaks(diagnosis: Diagnosis) -> Section | None:
     )
 
 
-def _audit(audit: StartedAtAudit | None) -> Section | None:
-    if audit is None:
+def _audit(diagnosis: Diagnosis) -> Section | None:
+    audit, cohorts = diagnosis.audit, diagnosis.cohorts
+    if audit is None or cohorts is None or diagnosis.matches is None:
         return None
     axes = plot_started_at(audit)
     title = axes.get_title(loc="left") or axes.get_title()
@@ -156,8 +158,15 @@ def _audit(audit: StartedAtAudit | None) -> Section | None:
             "or a query written by hand, turns the same tasks into a percentage; the "
             "effect is the difference to the best evidence, in percentage points.",
         ),
-        pictures=(Picture(to_png(axes), f"What each rule shows. {title}."),),
+        pictures=(
+            Picture(to_png(axes), f"What each rule shows. {title}."),
+            Picture(
+                to_png(plot_cohorts(cohorts)),
+                f"NULL starts by when projects were set up. {cohorts.conclusion}.",
+            ),
+        ),
         tables=(
+            *_rules(diagnosis.matches),
             make_table(
                 "What each policy shows over the portfolio",
                 audit.portfolio,
@@ -169,6 +178,19 @@ def _audit(audit: StartedAtAudit | None) -> Section | None:
                 [*columns, *percents, *bounds],
                 folded=True,
             ),
+        ),
+    )
+
+
+def _rules(matches: pd.DataFrame) -> tuple[Table, ...]:
+    rules = count_policies(matches)
+    if rules.empty:
+        return ()
+    return (
+        make_table(
+            "Which rule shows exactly the percentages that each place logged",
+            rules,
+            ("logger", "measure", "policy", "numbers", "shown", "share"),
         ),
     )
 

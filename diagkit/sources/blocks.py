@@ -69,20 +69,24 @@ class BlockReader:
         self.exceptions = type(recogniser.levels)()
         self._tails: dict[bytes, Tail | None] = {}
 
-    def read(self, data: bytes) -> Rows:
+    def read(
+        self, data: bytes | bytearray, begin: int = 0, end: int | None = None
+    ) -> Rows:
         """Read the records of a block.
 
         Parameters
         ----------
         data
-            UTF-8; it begins and ends where records do.
+            UTF-8.
+        begin, end
+            As for `Lines.cut`; there records begin and end.
 
         Returns
         -------
         Rows
             All of them.
         """
-        lines = Lines.cut(data)
+        lines = Lines.cut(data, begin, end)
         heads = self.recogniser.recognise(lines)
         begins = np.flatnonzero((heads.state != NOT) & (heads.state != JOINS))
         if len(lines) and (not len(begins) or begins[0] != 0):
@@ -137,12 +141,14 @@ class BlockReader:
             for start, first, stop in zip(messages, firsts, stops, strict=True)
         ]
 
-    def _cut_tail(self, data: bytes, start: int, first: int, stop: int) -> Tail | None:
-        message = data[start:first]
+    def _cut_tail(
+        self, data: bytes | bytearray, start: int, first: int, stop: int
+    ) -> Tail | None:
+        message = bytes(data[start:first])
         # A message that looks like a part of a traceback is cut with what follows.
         if HEADER in message or message.lstrip().startswith(b"at "):
             return None
-        rest = data[first:stop]
+        rest = bytes(data[first:stop])
         if rest in self._tails:
             return self._tails[rest]
         tail = cut_tail(rest)

@@ -58,7 +58,9 @@ class _Cutter:
         if self._size + len(piece) < self._wanted:
             self._keep(piece)
             return
-        cut = _last_beginning(piece, self._begins) if self._long is None else 0
+        cut = (
+            last_beginning(piece, self._begins, len(piece)) if self._long is None else 0
+        )
         if cut:
             yield b"".join((*self._parts, memoryview(piece)[:cut]))
             self._restart(piece[cut:])
@@ -77,7 +79,7 @@ class _Cutter:
 
     def _look_again(self, carry: bytes) -> Iterator[bytes | list[Record]]:
         """Look at all pieces at once: a line may reach over several."""
-        cut = _last_beginning(carry, self._begins)
+        cut = last_beginning(carry, self._begins, len(carry))
         if cut:
             first = 0
             if self._long is not None:
@@ -128,12 +130,27 @@ class _Stretch:
             yield [record]
 
 
-def _last_beginning(data: bytes, begins: Begins) -> int:
-    """Return where the last whole line that begins a record starts; 0: none does."""
-    end = data.rfind(b"\n")
+def last_beginning(data: bytes | bytearray, begins: Begins, size: int) -> int:
+    """Return where the last whole line starts that begins a record.
+
+    Parameters
+    ----------
+    data
+        A log.
+    begins
+        Says whether a line begins a record.
+    size
+        How much of the log is looked at.
+
+    Returns
+    -------
+    int
+        0 where none does but the first.
+    """
+    end = data.rfind(b"\n", 0, size)
     while end > 0:
         start = data.rfind(b"\n", 0, end) + 1
-        if begins(data[start:end].removesuffix(b"\r")):
+        if begins(bytes(data[start:end]).removesuffix(b"\r")):
             return start
         end = start - 1
     return 0

@@ -225,16 +225,40 @@ def iterate_pieces(
         yield decoder.to_utf8(b"", final=True)
     if damage is not None:
         said = f"damaged after line {whole} ({damage}); what stands before is read"
-        _warn(path, said)
+        warn_of(path, said)
     if decoder.odd_bytes:
-        _warn(
-            path,
-            f"{decoder.odd_bytes:,} bytes are no {decoder.encoding.upper()}; they are "
-            r"kept, spelled out as \xff",
-        )
+        warn_of_odd(path, decoder.odd_bytes, decoder.encoding)
 
 
-def _warn(path: Path, what: str) -> None:
+def warn_of_odd(path: Path, count: int, encoding: str) -> None:
+    """Warn of bytes that are no text.
+
+    Parameters
+    ----------
+    path
+        The file.
+    count
+        How many they are.
+    encoding
+        What the file is written in.
+    """
+    warn_of(
+        path,
+        f"{count:,} bytes are no {encoding.upper()}; they are kept, spelled out as "
+        r"\xff",
+    )
+
+
+def warn_of(path: Path, what: str) -> None:
+    """Warn of a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What is to say of it.
+    """
     warnings.warn(f"{path.name}: {what}", DiagkitWarning, stacklevel=3)
 
 

@@ -9,12 +9,17 @@ message is; where that is not certain, each line is looked at.
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from diagkit.sources.clocks import FOLD, is_clock
 from diagkit.sources.formats import ANSI, LineFormat, Registry
 from diagkit.sources.overlaps import find_earlier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Begins no record; goes on with one (`LineFormat.joins`); has to be looked at.
 NOT, JOINS, UNDECIDED = 0, 1, 2
@@ -27,6 +32,8 @@ DIGIT = re.compile(r"\d")
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/"
 # Further lines are looked at again: what is kept in memory is bounded.
 MOST_LINES = 100_000
+# How often a lane is looked for in lines that begin alike, and in how many such.
+SHAPE_CHARS, MOST_TRIES, MOST_SHAPES = 32, 4, 10_000
 
 
 @dataclass(frozen=True)
@@ -91,10 +98,15 @@ class Headers:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.lanes: tuple[Lane, ...] = ()
+        self._sure: defaultdict[Lane, set[bytes]] = defaultdict(set)
         self._keys: dict[Lane, dict[bytes, Outcome | int]] = {}
         # Lanes with their keys, for those who look at one line.
         self._known: list[tuple[Lane, int, dict[bytes, Outcome | int]]] = []
         self._lines: dict[bytes, Outcome | int] = {}
+        self._tried: Counter[bytes] = Counter()
+        # What finds the time and the key of a line in each lane, and the keys that are
+        # certain.
+        self._begins: list[tuple[Callable[..., Any], set[bytes]]] = []
 
     def learn(self, line: str) -> bool:
         """Look for the lane of a line.
@@ -109,6 +121,12 @@ class Headers:
         bool
             Whether there is one that was not known.
         """
+        # A few lines of one shape are enough to tell.
+        begin = line[:SHAPE_CHARS].encode().translate(FOLD)
+        if self._tried[begin] >= MOST_TRIES:
+            return False
+        if len(self._tried) < MOST_SHAPES:
+            self._tried[begin] += 1
         lane = _find_lane(line, self.registry)
         if lane is None or lane in self.lanes:
             return False
@@ -117,7 +135,29 @@ class Headers:
         self._known = [
             (lane, len(lane.shape), self._keys.setdefault(lane, {})) for lane in lanes
         ]
+        self._begins = [(_find_key(lane), self._sure[lane]) for lane in lanes]
         return True
+
+    def knows(self, data: bytes | bytearray, start: int) -> bool:
+        """Say whether it is certain at a glance that a line begins a record.
+
+        Parameters
+        ----------
+        data
+            A log.
+        start
+            Where the line starts.
+
+        Returns
+        -------
+        bool
+            False where one has to look closer.
+        """
+        for match, sure in self._begins:
+            found = match(data, start)
+            if found is not None:
+                return found[1] in sure
+        return False
 
     def of_key(self, lane: Lane, time: bytes, key: bytes) -> Outcome | int:
         """Say what lines of a lane begin that go on with a key behind their time.
@@ -167,6 +207,7 @@ class Headers:
                 key = line[size : end + len(lane.delimiter)]
                 outcome = keys.get(key) or self.of_key(lane, line[:size], key)
                 if isinstance(outcome, Outcome) and not outcome.unless:
+                    self._sure[lane].add(key)
                     return outcome
         return UNDECIDED
 
@@ -273,6 +314,14 @@ def _folds(written: str, starts: str) -> bool:
     begins = any(re.match(f"[{starts}]", letter) for letter in LETTERS if starts)
     named = DIGIT.search(CLASSES.sub("", written))
     return named is None or (starts != "" and not begins)
+
+
+def _find_key(lane: Lane) -> Callable[..., Any]:
+    """Return what matches the header of a line; its group is the key."""
+    time = re.escape(lane.shape).replace(b"0", b"[0-9]")
+    mark = re.escape(lane.delimiter)
+    key = rb"((?:[^\n]*?%s){%d})" % (mark, lane.count)
+    return re.compile(time + key).match
 
 
 def _find_lane(line: str, registry: Registry) -> Lane | None:

@@ -14,6 +14,7 @@ from diagkit.sources.envelopes import HEAD_LINES, find_envelope
 from diagkit.sources.files import find_binary, read_head
 from diagkit.sources.formats import ANSI, load_registry, parse_json_line
 from diagkit.sources.pool import ACTIVITY_NAMES, POOL_NAMES
+from diagkit.sources.recordings import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,8 @@ TABLES = {
     "pool": (POOL_NAMES, ("timestamp", "checked_out", "size")),
     "activity": (ACTIVITY_NAMES, ("timestamp", "pid", "backend_start")),
 }
+# How a file of a recorder begins.
+FIRST = '{"event":"start",'
 LOG_NAME = re.compile(
     r".*\.(?:log|out|err|jsonl|ndjson)(?:\.\d+)?(?:\.(?:gz|bz2|xz|zst))?"
 )
@@ -48,7 +51,8 @@ class Identity:
     Attributes
     ----------
     kind
-        ``logs``, ``pool``, ``activity``, ``table`` (a CSV of unknown columns),
+        ``logs``, ``pool``, ``activity``, ``recording`` (a part of what a
+        `PoolRecorder` wrote), ``table`` (a CSV of unknown columns),
         ``sqlite``, ``parquet``, ``compose``, ``settings`` (`incident.toml`),
         ``document``, ``empty``, ``binary``, ``unreadable`` or ``unknown``.
     note
@@ -92,6 +96,8 @@ def identify_file(path: Path) -> Identity:
 def _identify_text(path: Path, text: str) -> Identity:
     if path.name == "incident.toml":
         return Identity("settings")
+    if NAME.fullmatch(path.name) and text.startswith(FIRST):
+        return Identity("recording")
     lines = [line.rstrip("\r") for line in text.split("\n")]
     table = _identify_table(path, lines)
     if table:

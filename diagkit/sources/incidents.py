@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from diagkit.errors import SourceFormatError, SourceNotFoundError
+from diagkit.frames.checkouts import CHECKOUTS
 from diagkit.frames.incidents import CONTENTS, MARKS, Incident, Readers
 from diagkit.frames.pool import ACTIVITY, POOL
+from diagkit.sources.checkouts import read_checkouts, read_recorded_pool
 from diagkit.sources.files import file_errors
 from diagkit.sources.identify import Identity, identify_file
 from diagkit.sources.logs import join_logs, read_log_file
@@ -131,8 +133,9 @@ class _Found:
     def readers(self) -> Readers:
         return Readers(
             logs=self._read_logs,
-            pool=partial(self._read_samples, "pool"),
+            pool=self._read_pool,
             activity=partial(self._read_samples, "activity"),
+            checkouts=self._read_checkouts,
             progress=self._read_progress,
             hashes=self._hash,
         )
@@ -142,7 +145,7 @@ class _Found:
         if file in self.tables:
             note = "" if not self._database_url() else "a database is used in its place"
             return "progress", not note, note
-        if kind in ("logs", "pool", "activity", "settings"):
+        if kind in ("logs", "pool", "activity", "recording", "settings"):
             return kind, True, identity.note
         if kind == "sqlite" or (kind == "table" and self._is_progress(file)):
             return kind, False, f"progress is read from {self.tables[0].name}"
@@ -179,6 +182,23 @@ class _Found:
         if not files:
             return contracts[kind].empty()
         return self._within(read(files, tz=self.settings.zone))
+
+    @property
+    def _recordings(self) -> list[Path]:
+        """The folders that recorders wrote to."""
+        return list(dict.fromkeys(f.path.parent for f in self.of("recording")))
+
+    def _read_pool(self) -> pd.DataFrame:
+        frames = [self._within(read_recorded_pool(f)) for f in self._recordings]
+        frames.append(self._read_samples("pool"))
+        filled = [part for part in frames if len(part)]
+        frame = pd.concat(filled) if filled else POOL.empty()
+        order = ["timestamp", "pool"]
+        return frame.sort_values(order, kind="stable", ignore_index=True)
+
+    def _read_checkouts(self) -> pd.DataFrame:
+        frames = [read_checkouts(folder) for folder in self._recordings]
+        return pd.concat(frames, ignore_index=True) if frames else CHECKOUTS.empty()
 
     def _read_progress(self) -> Progress | None:
         url = self._database_url()

@@ -27,7 +27,7 @@ class Lines:
     Attributes
     ----------
     data
-        UTF-8, and `PAD` zeros behind it.
+        UTF-8, and at least `PAD` zeros behind it.
     view
         The same as numbers.
     bounds
@@ -36,19 +36,24 @@ class Lines:
         Where each line's text ends, before ``\n`` or ``\r\n``.
     """
 
-    data: bytes
+    data: bytes | bytearray
     view: Bytes
     bounds: Ints
     ends: Ints
 
     @classmethod
-    def cut(cls, data: bytes) -> Lines:
+    def cut(
+        cls, data: bytes | bytearray, begin: int = 0, end: int | None = None
+    ) -> Lines:
         r"""Find the lines of a text.
 
         Parameters
         ----------
         data
             UTF-8.
+        begin, end
+            Where the text stands in it; None for the end of it all. `PAD` zeros that
+            stand behind are used.
 
         Returns
         -------
@@ -61,19 +66,19 @@ class Lines:
         >>> lines.bounds.tolist(), lines.ends.tolist()
         ([0, 3, 6], [1, 5])
         """
-        padded = data + bytes(PAD)
+        end = len(data) if end is None else end
+        padded = data if len(data) >= end + PAD else data + bytes(PAD)
         view = np.frombuffer(padded, np.uint8)
-        breaks = np.flatnonzero(view[: len(data)] == LINE_END)
-        open_end = len(data) and data[-1] != LINE_END
+        breaks = np.flatnonzero(view[begin:end] == LINE_END)
+        open_end = end > begin and data[end - 1] != LINE_END
         bounds = np.empty(len(breaks) + 1 + bool(open_end), np.int64)
-        bounds[0] = 0
-        np.add(breaks, 1, out=bounds[1 : len(breaks) + 1])
+        bounds[0] = begin
+        np.add(breaks, begin + 1, out=bounds[1 : len(breaks) + 1])
         ends = bounds[1:] - 1
         if open_end:
-            bounds[-1] = len(data)
-            ends[-1] = len(data)
-        if b"\r" in data:
-            ends = ends - ((view[ends - 1] == RETURN) & (ends > bounds[:-1]))
+            bounds[-1] = end
+            ends[-1] = end
+        ends = ends - ((view[ends - 1] == RETURN) & (ends > bounds[:-1]))
         return cls(padded, view, bounds, ends)
 
     def __len__(self) -> int:
@@ -105,7 +110,9 @@ class Lines:
         return [line.removesuffix("\r") for line in lines]
 
 
-def gather(data: bytes | pa.Buffer, starts: Ints, ends: Ints) -> pa.LargeStringArray:
+def gather(
+    data: bytes | bytearray | pa.Buffer, starts: Ints, ends: Ints
+) -> pa.LargeStringArray:
     """Copy pieces of a text together.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,19 +17,21 @@ from diagkit.sources.clocks import NAT
 from diagkit.sources.cutting import cut_blocks
 from diagkit.sources.formats import load_registry
 from diagkit.sources.recognition import Recogniser
+from diagkit.sources.refilling import PlainLog
 from diagkit.sources.search import Search
 from diagkit.sources.times import resolve_times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
+    from diagkit.sources.records import Record
     from diagkit.sources.rows import Rows
 
 THREADS = 2
-# Blocks that are read ahead of the one that is put in order.
-AHEAD = 3
+# Blocks that are read at most, up to the next one in order.
+AHEAD = 4
 
 
 @dataclass(eq=False)
@@ -66,13 +69,6 @@ class LogColumns:
         self.rows.append(rows)
         self.kept.append(held)
 
-    @property
-    def dated(self) -> bool:
-        """Whether every record has a time, as far as it is read."""
-        return all(
-            np.count_nonzero(rows.micros == NAT) == len(rows.raw) for rows in self.rows
-        )
-
     def frame(self, name: str, tz: str | None, year: int | None) -> pd.DataFrame:
         """Put the columns together.
 
@@ -104,21 +100,26 @@ class LogColumns:
             for rows, held in zip(self.rows, self.kept, strict=True)
         ]
         recogniser = self.reader.recogniser
-        level = _join(rows, "level")
+        line = _join(rows, "line")
+        line += 1
+        level = _join(rows, "level", np.int32)
+        level -= 1
         columns = {
             "timestamp": times.array,
             "level": pd.Categorical.from_codes(
-                level - 1, pd.Index(recogniser.levels.words[1:], dtype="str")
+                level, pd.Index(recogniser.levels.words[1:], dtype="str")
             ),
-            "logger": _spell(_join(rows, "logger"), recogniser.loggers.words),
+            "logger": _spell(_join(rows, "logger", np.int32), recogniser.loggers.words),
             "message": _strings([part.message for part in rows]),
-            "exception": _spell(_join(rows, "exception"), self.reader.exceptions.words),
-            "traceback": _strings([_spread(part) for part in rows]),
+            "exception": _spell(
+                _join(rows, "exception", np.int32), self.reader.exceptions.words
+            ),
+            "traceback": _strings([_spread(rows)]),
             "service": _strings([pa.nulls(len(level), pa.large_string())]),
             "source": _strings(
                 [pa.repeat(pa.scalar(name, pa.large_string()), len(level))]
             ),
-            "line": _join(rows, "line") + 1,
+            "line": line,
             "lines": _join(rows, "lines"),
             "after": after.array,
             "before": before.array,
@@ -143,7 +144,9 @@ class LogColumns:
         )
 
 
-def read_columns(pieces: Iterable[bytes], literals: Sequence[str] = ()) -> LogColumns:
+def read_columns(
+    pieces: Iterable[bytes] | PlainLog, literals: Sequence[str] = ()
+) -> LogColumns:
     r"""Read a log that is in no envelope.
 
     Parameters
@@ -167,17 +170,28 @@ def read_columns(pieces: Iterable[bytes], literals: Sequence[str] = ()) -> LogCo
     reader = BlockReader(Recogniser(load_registry()))
     columns = LogColumns(reader)
 
-    def work(data: bytes) -> tuple[Rows, int]:
-        rows = reader.read(data)
+    def settle(data: bytes | bytearray, begin: int, end: int) -> tuple[Rows, int]:
+        rows = reader.read(data, begin, end)
         return rows, int(rows.lines.sum())
 
-    for rows in _read_blocks(pieces, reader, work):
+    def load(log: PlainLog, start: int) -> tuple[Rows, int]:
+        block = log.load(start, reader.recogniser.begins)
+        done = settle(block.data, block.begin, block.end)
+        log.free(block)
+        return done
+
+    def work(block: bytes | list[Record]) -> tuple[Rows, int]:
+        if isinstance(block, bytes):
+            return settle(block, 0, len(block))
+        return reader.count_records(block)
+
+    for rows in _read_blocks(pieces, reader, load, work):
         columns.add(rows, literals)
     return columns
 
 
 def search_columns(
-    pieces: Iterable[bytes], literals: Sequence[str]
+    pieces: Iterable[bytes] | PlainLog, literals: Sequence[str]
 ) -> LogColumns | None:
     r"""Find the records of a log that hold a literal, without building the others.
 
@@ -203,36 +217,83 @@ def search_columns(
     reader = BlockReader(Recogniser(load_registry()))
     search = Search(reader, literals)
     columns = LogColumns(reader)
-    for rows in _read_blocks(pieces, reader, search.read):
-        rows = rows.take(np.flatnonzero(rows.hold(literals)))
+
+    def load(log: PlainLog, start: int) -> tuple[Rows, int]:
+        with search.look() as glance:
+            block = log.load(start, reader.recogniser.begins, glance.see)
+            if block.spelled:
+                return search.read(bytes(block.data[: block.end]))
+            done = search.pick(block.data, block.begin, block.end, glance)
+        log.free(block)
+        return done
+
+    def work(block: bytes | list[Record]) -> tuple[Rows, int]:
+        if isinstance(block, bytes):
+            return search.read(block)
+        rows, count = reader.count_records(block)
+        return rows.take(np.flatnonzero(rows.hold(literals))), count
+
+    for rows in _read_blocks(pieces, reader, load, work):
         columns.add(rows)
-        if not columns.dated:
+        if not is_dated(rows):
             return None
     return columns
 
 
 def _read_blocks(
-    pieces: Iterable[bytes],
+    pieces: Iterable[bytes] | PlainLog,
     reader: BlockReader,
-    work: Callable[[bytes], tuple[Rows, int]],
+    load: Callable[[PlainLog, int], tuple[Rows, int]],
+    work: Callable[[bytes | list[Record]], tuple[Rows, int]],
 ) -> Iterable[Rows]:
     """Do the work on every block; give what comes of it in order, by file's lines."""
     line = 0
     pending: deque[Future[tuple[Rows, int]]] = deque()
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        for block in cut_blocks(pieces, reader.recogniser.begins):
-            if isinstance(block, bytes):
-                pending.append(pool.submit(work, block))
-            else:
-                pending.append(pool.submit(reader.count_records, block))
-            while len(pending) > AHEAD:
+        begun = _submit(pieces, reader, load, work, pool)
+        try:
+            pending.extend(islice(begun, AHEAD))
+            while pending:
                 rows, count = pending.popleft().result()
+                if isinstance(pieces, PlainLog):
+                    pieces.report()
                 yield rows.moved(line)
                 line += count
-        for future in pending:
-            rows, count = future.result()
-            yield rows.moved(line)
-            line += count
+                pending.extend(islice(begun, 1))
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _submit(
+    pieces: Iterable[bytes] | PlainLog,
+    reader: BlockReader,
+    load: Callable[[PlainLog, int], tuple[Rows, int]],
+    work: Callable[[bytes | list[Record]], tuple[Rows, int]],
+    pool: ThreadPoolExecutor,
+) -> Iterator[Future[tuple[Rows, int]]]:
+    if isinstance(pieces, PlainLog):
+        for start in pieces.starts:
+            yield pool.submit(load, pieces, start)
+    else:
+        for block in cut_blocks(pieces, reader.recogniser.begins):
+            yield pool.submit(work, block)
+
+
+def is_dated(rows: Rows) -> bool:
+    """Say whether every record has a time.
+
+    Parameters
+    ----------
+    rows
+        Records.
+
+    Returns
+    -------
+    bool
+        Whether it can be read is another question.
+    """
+    return int(np.count_nonzero(rows.micros == NAT)) == len(rows.raw)
 
 
 def _neighbours(
@@ -254,8 +315,9 @@ def _neighbours(
     return out
 
 
-def _join(rows: list[Rows], name: str) -> Any:
-    return np.concatenate([getattr(part, name) for part in rows])
+def _join(rows: list[Rows], name: str, dtype: Any = None) -> Any:
+    parts = [getattr(part, name) for part in rows]
+    return np.concatenate(parts, dtype=dtype, casting="same_kind")
 
 
 def _spell(numbers: Any, words: list[str | None]) -> Any:
@@ -265,22 +327,25 @@ def _spell(numbers: Any, words: list[str | None]) -> Any:
     table = pa.array(words, pa.large_string())
     if not numbers.any():
         return _strings([pa.nulls(len(numbers), pa.large_string())])
-    return _strings([table.take(pa.array(numbers.astype(np.int32)))])
+    return _strings([table.take(pa.array(numbers))])
 
 
-def _spread(rows: Rows) -> pa.LargeStringArray:
+def _spread(parts: list[Rows]) -> pa.LargeStringArray:
     """Return the tracebacks of records, missing where there is none."""
     import pyarrow as pa
 
-    count = len(rows.line)
-    if not rows.traceback:
-        return pa.nulls(count, pa.large_string())
+    sizes = np.cumsum([0, *(len(part.line) for part in parts)]).tolist()
+    if not any(part.traceback for part in parts):
+        return pa.nulls(sizes[-1], pa.large_string())
     # Tracebacks repeat: each text is encoded once.
-    place = {text: at for at, text in enumerate(dict.fromkeys(rows.traceback.values()))}
-    numbers = np.full(count, len(place))
-    numbers[list(rows.traceback)] = [place[text] for text in rows.traceback.values()]
-    texts = pa.array([*place, None], pa.large_string())
-    return texts.take(pa.array(numbers))
+    places: dict[str | None, int] = {None: 0}
+    numbers = np.zeros(sizes[-1], np.int32)
+    for size, part in zip(sizes, parts, strict=False):
+        rows = np.fromiter(part.traceback, np.int64, len(part.traceback))
+        numbers[size + rows] = [
+            places.setdefault(text, len(places)) for text in part.traceback.values()
+        ]
+    return pa.array(list(places), pa.large_string()).take(pa.array(numbers))
 
 
 def _strings(parts: list[pa.LargeStringArray]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import chain
 from operator import attrgetter
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from diagkit.engine.arrowmemory import plain_memory
 from diagkit.engine.told import collect_told
 from diagkit.errors import DiagkitWarning, SourceFormatError
 from diagkit.frames.logs import LEVELS, LOGS
@@ -24,6 +25,7 @@ from diagkit.sources.literals import find_literals
 from diagkit.sources.logframes import read_columns, search_columns
 from diagkit.sources.parts import Reading, read_parts
 from diagkit.sources.paths import SourceFile, find_files
+from diagkit.sources.refilling import UnfitError, open_plain
 from diagkit.sources.remote import RemoteFile
 from diagkit.sources.times import find_zone, parse_times
 from diagkit.sources.unwrapping import take_off
@@ -156,10 +158,25 @@ def read_log_file(
     pandas.DataFrame
         LOGS.
     """
+    with plain_memory():
+        return _read(file, tz, literals, limits, tell, year)
+
+
+def _read(
+    file: SourceFile,
+    tz: str | None,
+    literals: Sequence[str],
+    limits: Limits | None,
+    tell: Callable[[int], object] | None,
+    year: int | None,
+) -> pd.DataFrame:
     if literals:
         found = _search(file, tz, literals, limits, tell, year)
         if found is not None:
             return found
+    with suppress(UnfitError), open_plain(file.path, tell) as plain:
+        if plain is not None:
+            return read_columns(plain, literals).frame(file.name, tz, year)
     # Closed whatever happens: an interrupt leaves no file open.
     with closing(iterate_pieces(file.path, limits, tell)) as pieces:
         head, enveloped = _look_ahead(pieces)
@@ -192,11 +209,16 @@ def _search(
         return None
     # Where it is given up, the slow way warns of what it finds.
     with collect_told() as told:
-        with closing(iterate_pieces(file.path, limits, tell)) as pieces:
-            head, enveloped = _look_ahead(pieces)
-            columns = None
-            if not enveloped:
-                columns = search_columns(chain(head, pieces), literals)
+        columns, plain = None, False
+        with suppress(UnfitError), open_plain(file.path, tell) as log:
+            if log is not None:
+                columns = search_columns(log, literals)
+                plain = True
+        if not plain:
+            with closing(iterate_pieces(file.path, limits, tell)) as pieces:
+                head, enveloped = _look_ahead(pieces)
+                if not enveloped:
+                    columns = search_columns(chain(head, pieces), literals)
         if columns is None:
             return None
         logs = columns.frame(file.name, tz, year)

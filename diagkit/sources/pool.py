@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from os import PathLike
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from diagkit.errors import SourceFormatError, suggest
 from diagkit.frames.pool import ACTIVITY, POOL
+from diagkit.sources.checkouts import is_recording, read_recorded_pool
 from diagkit.sources.files import open_text, refuse_empty
 from diagkit.sources.paths import find_files
 from diagkit.sources.times import parse_times
@@ -47,6 +49,7 @@ def read_pool(paths: Paths, tz: str | None = "UTC") -> pd.DataFrame:
     paths
         CSV files (plain or packed) with a row a sample; the columns are named as
         SQLAlchemy's ``QueuePool`` has them (``checkedout`` or ``checked_out`` ...).
+        Or the folder that a `PoolRecorder` writes to.
     tz
         Zone of times without one.
 
@@ -70,6 +73,8 @@ def read_pool(paths: Paths, tz: str | None = "UTC") -> pd.DataFrame:
     >>> int(read_pool(path).loc[0, "overflow"])
     0
     """
+    if isinstance(paths, str | PathLike) and is_recording(paths):
+        return read_recorded_pool(paths)
     frame = _read(paths, POOL, POOL_NAMES, tz)
     frame["overflow"] = frame["overflow"].clip(lower=0)
     return frame.sort_values(["timestamp", "pool"], kind="stable", ignore_index=True)

@@ -8,57 +8,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import sqlalchemy as sa
 
 from diagkit.errors import SourceFormatError, SourceNotFoundError, suggest
-from diagkit.frames.contract import UTC_TIME, Contract
-from diagkit.frames.progress import (
-    PROJECTS,
-    REQUIRED_PROJECT_COLUMNS,
-    REQUIRED_TASK_COLUMNS,
-    TASKS,
-    Progress,
-    ProgressSchema,
-)
-from diagkit.sources.databases import (
-    describe_url,
-    is_database_url,
-    list_columns,
-    open_readonly,
-    read_columns,
-)
+from diagkit.frames.contract import UTC_TIME
+from diagkit.frames.progress import Progress, ProgressSchema
+from diagkit.sources.cells import read_rows, to_text, to_times
+from diagkit.sources.counting import DatabaseCounter
+from diagkit.sources.databases import describe_url, is_database_url, open_readonly
+from diagkit.sources.expressions import EXPRESSIONS
 from diagkit.sources.files import file_errors
-from diagkit.sources.tables import (
-    choose_table,
-    find_tables,
-    read_table,
-    table_columns,
-)
+from diagkit.sources.mapping import choose_columns, find_mapped, table_specs
+from diagkit.sources.settings import read_schema_file
+from diagkit.sources.tables import choose_table, find_tables, read_table, table_columns
 from diagkit.sources.times import find_zone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
+    from diagkit.sources.mapping import TableSpec
+
 __all__ = ["read_progress"]
-
-# An offset counts only after a time of day: the end of 2025-11-26 is none.
-OFFSET = r":\d\d(?:[.,]\d+)?\s*(?:Z|z|[+-]\d\d(?::?\d\d)?)$"
-# How programs write NULL into a CSV. In a column of times they can mean nothing else.
-NULL_WORDS = frozenset({"", "null", "\\n", "none", "nan", "nat", "na"})
-
-
-@dataclass(frozen=True)
-class _Table:
-    """What has to be read of one table."""
-
-    noun: str
-    table: str
-    contract: Contract
-    required: tuple[str, ...]
 
 
 def read_progress(
     where: str | os.PathLike[str],
-    schema: ProgressSchema | None = None,
+    schema: ProgressSchema | str | os.PathLike[str] | None = None,
     *,
     tz: str | None = None,
 ) -> Progress:
@@ -67,12 +43,15 @@ def read_progress(
     Parameters
     ----------
     where
-        ``sqlite:///file``, the path of a SQLite file, ``postgresql+psycopg://…``, or a
-        folder that holds a ``.csv``, ``.csv.gz`` or ``.parquet`` file for each table,
-        named as the table. A database is opened read-only and closed before this
-        returns; only the columns that are needed are read.
+        ``sqlite:///file``, the path of a SQLite file, ``postgresql://…``,
+        ``mysql://…`` (MariaDB too), or a folder that holds a ``.csv``, ``.csv.gz`` or
+        ``.parquet`` file for each table, named as the table. A database is opened
+        read-only and closed before this returns. Of a database only the projects are
+        read here, and the tasks when somebody asks for them: an audit has them counted
+        where they are, and reads those that it must see.
     schema
-        The names of tables, columns and statuses; None for the case study's.
+        The names of tables, columns and statuses; None for the case study's. A path:
+        a TOML file with the entries of `ProgressSchema`.
     tz
         The zone of times that are written without one, for example ``Europe/Berlin``.
         None: UTC. Of an hour that the zone has twice, the first is taken.
@@ -93,7 +72,7 @@ def read_progress(
     SourceAccessError
         If it may not be read, or is locked.
     SettingError
-        If the URL or the zone has no meaning.
+        If the URL, the schema or the zone has no meaning.
     MissingExtraError
         If the database's driver is not installed.
 
@@ -104,126 +83,167 @@ def read_progress(
         ...
     diagkit.errors.SourceNotFoundError: nowhere/at/all: no such file or folder
     """
-    schema = schema or ProgressSchema()
+    if not isinstance(schema, ProgressSchema):
+        schema = ProgressSchema() if schema is None else read_schema_file(Path(schema))
     zone = find_zone(tz) if tz else None
     target = where if isinstance(where, str) else Path(os.fspath(where))
-    wanted = (
-        _Table("projects", schema.projects_table, PROJECTS, REQUIRED_PROJECT_COLUMNS),
-        _Table("tasks", schema.tasks_table, TASKS, REQUIRED_TASK_COLUMNS),
-    )
-    notes: list[str] = []
     if isinstance(target, str) and is_database_url(target):
-        raw = _from_database(target, schema, wanted)
-        source = describe_url(target)
-    else:
-        path = Path(target)
-        source = path.name or path.absolute().name
-        with file_errors(path):
-            path.stat()  # where it is not there, or may not be looked at
-            if path.is_dir():
-                raw = _from_folder(path, schema, wanted, notes)
-            else:
-                raw = _from_database(path, schema, wanted)
-    raw[0] = _identify(raw[0], f"{source}, table {schema.projects_table}", notes)
-    projects, tasks = (
-        _shape(frame, spec, schema, zone, source)
-        for frame, spec in zip(raw, wanted, strict=True)
-    )
-    projects = projects.reset_index(drop=True)
-    _count_unusable(projects, tasks, notes)
-    return Progress(projects, tasks, source, tuple(notes), schema)
+        return _from_database(target, schema, zone)
+    path = Path(target)
+    with file_errors(path):
+        path.stat()  # where it is not there, or may not be looked at
+        is_folder = path.is_dir()
+    return (_from_folder if is_folder else _from_database)(path, schema, zone)
+
+
+@dataclass(frozen=True)
+class _Shaper:
+    """Makes contracted frames of what was read, and says what cannot be used."""
+
+    source: str
+    schema: ProgressSchema
+    zone: ZoneInfo | None
+
+    def projects(self, raw: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+        spec = table_specs(self.schema)[0]
+        raw = _identify(raw, f"{self.source}, table {spec.table}", notes)
+        return self.shape(spec, raw).reset_index(drop=True)
+
+    def tasks(self, raw: pd.DataFrame) -> pd.DataFrame:
+        return self.shape(table_specs(self.schema)[1], raw)
+
+    def shape(self, spec: TableSpec, raw: pd.DataFrame) -> pd.DataFrame:
+        """Cast what was read to the contract."""
+        data: dict[str, pd.Series] = {}
+        for column in spec.contract.columns:
+            if column.name not in raw:
+                continue
+            values = raw[column.name]
+            if column.dtype == UTC_TIME:
+                theirs = spec.columns[column.name]
+                where = f"{self.source}, table {spec.table}, column {theirs}"
+                data[column.name] = to_times(values, self.zone, where)
+                continue
+            text = to_text(values)
+            if column.dtype == "category" and self.schema.statuses:
+                text = text.replace(dict(self.schema.statuses))
+            data[column.name] = text
+        return spec.contract.conform(pd.DataFrame(data, index=raw.index))
+
+    def unmapped(self, statuses: Iterable[object]) -> list[str]:
+        """Say which statuses are mapped and not there, given those that are."""
+        seen = sorted(status for status in statuses if isinstance(status, str))
+        return [
+            f"the schema maps the status {theirs!r}, which is in neither table"
+            f"{suggest(theirs, [s for s in seen if s not in self.schema.statuses])}"
+            for theirs in self.schema.statuses
+            if theirs not in seen
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class _DatabaseReader:
+    """Reads tasks and notes of a database when they are asked for."""
+
+    counting: DatabaseCounter
+    shaper: _Shaper
+    notes: list[str]
+    seen: set[object]
+
+    @property
+    def counter(self) -> DatabaseCounter | None:
+        # What another zone makes of an hour that it has twice is not left to a server.
+        naive = str(self.shaper.zone or "UTC") == "UTC"
+        return self.counting if self.counting.compares(naive=naive) else None
+
+    def read_tasks(self) -> pd.DataFrame:
+        return self.counting.read_tasks()
+
+    def count_tasks(self) -> int:
+        return self.counting.count_tasks()
+
+    def read_notes(self, tasks: pd.DataFrame | None) -> tuple[str, ...]:
+        tally = None
+        if tasks is None and self.counter is not None:
+            tally = self.counter.count_rows()
+        if tally is None:
+            tasks = self.read_tasks() if tasks is None else tasks
+            counts = _count_unusable(tasks, self.counting.ids)
+        else:
+            self.seen.update(tally["status"].unique())
+            orphan = ~tally["project_id"].isin(self.counting.ids)
+            counts = int(tally["tasks"][orphan].sum()), int(tally["undated"].sum())
+        said = _say_unusable(*counts)
+        return (*self.notes, *said, *self.shaper.unmapped(self.seen))
 
 
 def _from_database(
-    where: str | Path, schema: ProgressSchema, wanted: tuple[_Table, ...]
-) -> list[pd.DataFrame]:
+    where: str | Path, schema: ProgressSchema, zone: ZoneInfo | None
+) -> Progress:
     name = describe_url(where)
-    frames = []
+    shaper = _Shaper(name, schema, zone)
     with open_readonly(where) as connection:
-        for spec in wanted:
-            present = list_columns(connection, spec.table, name)
-            columns = _choose(spec, schema, present, f"{name}, table {spec.table}")
-            data = read_columns(connection, spec.table, list(columns.values()))
-            frames.append(
-                pd.DataFrame(
-                    {ours: data[theirs] for ours, theirs in columns.items()},
-                    dtype="str",
-                )
-            )
-    return frames
+        say = EXPRESSIONS[connection.dialect.name]
+        say.prepare(connection)
+        found, tasks = find_mapped(connection, schema, name)
+        query = sa.select(*(say.shown(found[column]) for column in found.columns))
+        raw = read_rows(connection, query, list(found.columns))
+    notes: list[str] = []
+    projects = shaper.projects(raw, notes)
+    seen = _statuses(raw, "execution_status")
+
+    def shape(texts: pd.DataFrame) -> pd.DataFrame:
+        seen.update(_statuses(texts, "status"))
+        return shaper.tasks(texts)
+
+    counting = DatabaseCounter(
+        where, say, found, tasks, projects["project_id"], schema.statuses, shape
+    )
+    reader = _DatabaseReader(counting, shaper, notes, seen)
+    return Progress.of_reader(projects, reader, name, schema)
 
 
 def _from_folder(
-    folder: Path,
-    schema: ProgressSchema,
-    wanted: tuple[_Table, ...],
-    notes: list[str],
-) -> list[pd.DataFrame]:
-    frames = []
-    for spec, path in [(s, choose_table(folder, s.table)) for s in wanted]:
+    folder: Path, schema: ProgressSchema, zone: ZoneInfo | None
+) -> Progress:
+    specs, notes = table_specs(schema), list[str]()
+    paths = _choose_files(folder, specs)
+    for spec, path in zip(specs, paths, strict=True):
         others = [p.name for p in find_tables(folder, spec.table) if p != path]
         if others:
             notes.append(f"{path.name} is read; {', '.join(others)} beside it is not")
-        present = table_columns(path)
-        columns = _choose(spec, schema, present, str(path))
+    wanted = [
+        (spec, table_columns(path), str(path))
+        for spec, path in zip(specs, paths, strict=True)
+    ]
+    raw = []
+    for path, columns in zip(paths, choose_columns(wanted), strict=True):
         data = read_table(path, list(dict.fromkeys(columns.values())))
-        frames.append(
-            pd.DataFrame({ours: data[theirs] for ours, theirs in columns.items()})
-        )
-    return frames
+        raw.append(pd.DataFrame({o: data[theirs] for o, theirs in columns.items()}))
+    source = folder.name or folder.absolute().name
+    shaper = _Shaper(source, schema, zone)
+    projects, tasks = shaper.projects(raw[0], notes), shaper.tasks(raw[1])
+    notes += _say_unusable(*_count_unusable(tasks, projects["project_id"]))
+    seen = _statuses(raw[0], "execution_status") | _statuses(raw[1], "status")
+    notes += shaper.unmapped(seen)
+    return Progress(projects, tasks, source, tuple(notes), schema)
 
 
-def _choose(
-    spec: _Table, schema: ProgressSchema, present: list[str], where: str
-) -> dict[str, str]:
-    """Return ours -> theirs for the contract's columns that the table has."""
-    columns = {name: schema.column(spec.noun, name) for name in spec.contract.names}
-    # A column that somebody mapped is meant to be there, needed or not.
-    mapped = schema.project_columns if spec.noun == "projects" else schema.task_columns
-    for name in (n for n in columns if n in spec.required or n in mapped):
-        if columns[name] in present:
-            continue
-        why = ""
-        if name == "execution_started_at" and name not in mapped:
-            why = " (the migration that adds it has not run here)"
-        near = suggest(columns[name], present) or f"; it has {', '.join(present[:6])}"
-        msg = (
-            f"{where}: no column {columns[name]!r}{why}{near}; map another name with "
-            f"ProgressSchema({spec.noun.removesuffix('s')}_columns="
-            f"{{{name!r}: …}})"
-        )
-        raise SourceNotFoundError(msg)
-    return {ours: theirs for ours, theirs in columns.items() if theirs in present}
-
-
-def _shape(
-    raw: pd.DataFrame,
-    spec: _Table,
-    schema: ProgressSchema,
-    zone: ZoneInfo | None,
-    source: str,
-) -> pd.DataFrame:
-    """Cast what was read to the contract."""
-    data: dict[str, pd.Series] = {}
-    for column in spec.contract.columns:
-        if column.name not in raw:
-            continue
-        values = raw[column.name]
-        if column.dtype == UTC_TIME:
-            theirs = schema.column(spec.noun, column.name)
-            where = f"{source}, table {spec.table}, column {theirs}"
-            data[column.name] = _to_times(values, zone, where)
-            continue
-        text = _to_text(values)
-        if column.dtype == "category" and schema.statuses:
-            text = text.replace(dict(schema.statuses))
-        data[column.name] = text
-    return spec.contract.conform(pd.DataFrame(data, index=raw.index))
+def _choose_files(folder: Path, specs: Iterable[TableSpec]) -> list[Path]:
+    paths, wrong = [], []
+    for spec in specs:
+        try:
+            paths.append(choose_table(folder, spec.table))
+        except SourceNotFoundError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise SourceNotFoundError("; ".join(wrong))
+    return paths
 
 
 def _identify(raw: pd.DataFrame, where: str, notes: list[str]) -> pd.DataFrame:
     """Set project rows without an id aside, and refuse an id that is there twice."""
-    ids = _to_text(raw["project_id"])
+    ids = to_text(raw["project_id"])
     unnamed = int(ids.isna().sum())
     if unnamed:
         notes.append(f"project rows left out for want of a project_id: {unnamed}")
@@ -240,70 +260,19 @@ def _identify(raw: pd.DataFrame, where: str, notes: list[str]) -> pd.DataFrame:
     return raw.loc[known.index]
 
 
-def _count_unusable(
-    projects: pd.DataFrame, tasks: pd.DataFrame, notes: list[str]
-) -> None:
-    orphans = int((~tasks["project_id"].isin(projects["project_id"])).sum())
+def _statuses(raw: pd.DataFrame, column: str) -> set[object]:
+    return set(raw[column].unique()) if column in raw else set()
+
+
+def _count_unusable(tasks: pd.DataFrame, ids: pd.Series) -> tuple[int, int]:
+    orphan = ~tasks["project_id"].isin(ids)
+    return int(orphan.sum()), int(tasks["created_at"].isna().sum())
+
+
+def _say_unusable(orphans: int, undated: int) -> list[str]:
+    said = []
     if orphans:
-        notes.append(f"tasks of no project that is there: {orphans}")
-    undated = int(tasks["created_at"].isna().sum())
+        said.append(f"tasks of no project that is there: {orphans}")
     if undated:
-        notes.append(f"tasks of no run, for want of a created_at: {undated}")
-
-
-def _to_text(values: pd.Series) -> pd.Series:
-    if values.dtype == "str":
-        return values
-    if values.dtype.kind == "f" and bool((values.dropna() % 1 == 0).all()):
-        # Ids of a column with gaps: 7.0 is the 7 of the other table.
-        values = values.astype("Int64")
-    known = values.notna()
-    text = pd.Series([None] * len(values), index=values.index, dtype="str")
-    text[known] = values[known].astype("object").map(str).astype("str")
-    return text
-
-
-def _to_times(values: pd.Series, zone: ZoneInfo | None, where: str) -> pd.Series:
-    """Turn a column into UTC times; a time without an offset is in `zone`."""
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return _as_utc(values)
-    if values.dtype.kind == "M":
-        return _localise(values, zone)
-    text = _to_text(values).str.strip()
-    known = text.notna() & ~text.str.lower().isin(NULL_WORDS)
-    out = pd.Series(pd.NaT, index=values.index, dtype=UTC_TIME)
-    if not known.any():
-        return out
-    clean = text[known].str.replace(",", ".", regex=False)
-    # pandas reads no blank before an offset. To replace by groups is slow: ask first.
-    if clean.str.contains(r"\s[+-]\d\d", regex=True).any():
-        clean = clean.str.replace(r"\s+([+-]\d\d)", r"\1", regex=True)
-    times = pd.to_datetime(clean, format="ISO8601", utc=True, errors="coerce")
-    times = _as_utc(times)
-    if times.isna().any():
-        row = times.index[times.isna()][0]
-        msg = (
-            f"{where}: row {int(row) + 1} holds {str(text[row])[:40]!r}, which is no "
-            "time; write ISO 8601, such as 2025-11-24 23:20:56+00:00"
-        )
-        raise SourceFormatError(msg)
-    if zone is not None:
-        naive = ~clean.str.contains(OFFSET, regex=True)
-        local = times[naive].dt.tz_localize(None)
-        times[naive] = _localise(local, zone)
-    out[known] = times
-    return out
-
-
-def _localise(naive: pd.Series, zone: ZoneInfo | None) -> pd.Series:
-    # A table's rows are in no order that could tell the two apart that a clock shows
-    # twice: the first is taken.
-    local = naive.dt.tz_localize(
-        zone or "UTC", ambiguous=[True] * len(naive), nonexistent="shift_forward"
-    )
-    return _as_utc(local)
-
-
-def _as_utc(times: pd.Series) -> pd.Series:
-    utc: pd.Series = times.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
-    return utc
+        said.append(f"tasks of no run, for want of a created_at: {undated}")
+    return said

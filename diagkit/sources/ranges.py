@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from diagkit.sources.formats import Registry
     from diagkit.sources.paths import SourceFile
 
-__all__ = ["Part", "cut_file", "find_beginning", "read_own"]
+__all__ = ["Part", "cut_file", "find_beginning", "is_plain", "read_own"]
 
 # A larger file is cut into ranges of about this size.
 RANGE_BYTES = 64 * 1000**2
@@ -105,7 +105,7 @@ def cut_file(file: SourceFile, *, whole: bool = False) -> list[Part]:
         size = status.st_size
         count = -(-size // RANGE_BYTES)
         cut = stat.S_ISREG(status.st_mode) and count > 1 and not whole
-        if not (cut and _is_plain(file.path, size)):
+        if not (cut and is_plain(file.path, size)):
             return [Part(file, size)]
     except DiagkitError:
         # Who reads it tells what is wrong with it.
@@ -114,8 +114,26 @@ def cut_file(file: SourceFile, *, whole: bool = False) -> list[Part]:
     return [Part(file, size, start, stop) for start, stop in pairwise(bounds)]
 
 
-def _is_plain(path: Path, size: int) -> bool:
-    """Say whether a file is plain UTF-8 without an envelope, going by its head."""
+def is_plain(path: Path, size: int) -> bool:
+    """Say whether a file is plain UTF-8 without an envelope, going by its head.
+
+    Parameters
+    ----------
+    path
+        The file.
+    size
+        Its size in bytes.
+
+    Returns
+    -------
+    bool
+        False also where that cannot be told.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read.
+    """
     count = max(LOOK_BYTES, HEAD_BYTES)
     head = read_bytes(path, 0, min(count, size))
     if (

@@ -129,8 +129,10 @@ class Recogniser:
         self.registry = registry
         self.levels, self.loggers = Words(), Words()
         self._headers = Headers(registry)
+        self.knows = self._headers.knows
         self._json = JsonReader(registry, self.levels, self.loggers)
         self._folded = FOLDED if is_foldable(registry) else np.arange(256, dtype="u1")
+        self._table = self._folded.tobytes()
 
     def recognise(self, lines: Lines) -> Heads:
         """Tell what the lines of a block begin.
@@ -177,8 +179,7 @@ class Recogniser:
             return line[:1] == b"{" and begins_record(line.decode(), self.registry)
         outcome = self._headers.of_begin(line)
         if outcome == UNDECIDED and LETTER[line[0]] and len(line) <= LONGEST:
-            folded = self._folded[np.frombuffer(line, np.uint8)].tobytes()
-            outcome = self._headers.of_line(folded, line)
+            outcome = self._headers.of_line(line.translate(self._table), line)
         if outcome != UNDECIDED:
             return isinstance(outcome, Outcome)
         text = line.decode()
@@ -245,7 +246,7 @@ class Recogniser:
         outcomes = [
             self._headers.of_key(
                 lane,
-                lines.data[begin : begin + len(lane.shape)],
+                bytes(lines.data[begin : begin + len(lane.shape)]),
                 key.encode(),
             )
             for begin, key in zip(
@@ -266,7 +267,7 @@ class Recogniser:
         codes = coded.indices.to_numpy()
         samples = rows[np.unique(codes, return_index=True)[1]]
         outcomes = [
-            self._headers.of_line(folded.encode(), lines.data[begin:end])
+            self._headers.of_line(folded.encode(), bytes(lines.data[begin:end]))
             for begin, end, folded in zip(
                 lines.bounds[samples].tolist(),
                 lines.ends[samples].tolist(),

@@ -8,16 +8,18 @@ comes is what reading everything and filtering gives, row for row.
 from __future__ import annotations
 
 import json
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diagkit.sources.glances import Finder, Glance
 from diagkit.sources.lines import LINE_END
 from diagkit.sources.recognition import BRACE, FIRST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from diagkit.sources.blocks import BlockReader
     from diagkit.sources.formats import Registry
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 # objects (whose keys the formats know). Where one of these stands, or a colour that
 # will be taken out, the record is looked at closely.
 ALTERED = ("\\u00", '"exc_type"', '"MESSAGE"', '"error_severity"')
-COLOUR = 0x1B
 # By byte: whether a line that begins with it may begin a record.
 MAY_BEGIN = (FIRST | (np.arange(256) == BRACE)).tobytes()
 # How much of a traceback is looked at to find one that was seen.
@@ -48,15 +49,14 @@ class Search:
     """
 
     def __init__(self, reader: BlockReader, literals: Sequence[str]) -> None:
-        from ahocorasick_rs import BytesAhoCorasick, MatchKind
-
         self._reader = reader
+        self._knows = reader.recogniser.knows
         self._literals = tuple(literals)
         self._tails: dict[bytes, bytes] = {}
+        self._spare: deque[Glance] = deque()
         objects = _find_objects(reader.recogniser.registry)
         spelled = [text.encode() for text in (*spell(literals), *ALTERED, *objects)]
-        # Leftmost matches are found by several bytes at once.
-        self._finder = BytesAhoCorasick(spelled, matchkind=MatchKind.LeftmostFirst)
+        self._finder = Finder(spelled)
 
     def read(self, data: bytes) -> tuple[Rows, int]:
         r"""Read the records of a block that hold a literal.
@@ -82,75 +82,113 @@ class Search:
         >>> rows.line.tolist(), lines
         ([1], 2)
         """
-        view = np.frombuffer(data, np.uint8)
-        spans = self._find_spans(data, view)
-        # The number of each piece's first line, and how many lines there are.
-        breaks = [
-            np.count_nonzero(view[begin:end] == LINE_END)
-            for begin, end in _between(spans, len(data))
-        ]
-        skipped = np.cumsum(breaks[::2])
-        whole = sum(breaks) + (len(data) > 0 and data[-1] != LINE_END)
-        rows = self._reader.read(b"".join(data[begin:end] for begin, end in spans))
-        counted = np.concatenate(([0], np.cumsum(breaks[1::2])))
-        rows = rows.take(np.flatnonzero(rows.hold(self._literals)))
-        piece = np.searchsorted(counted, rows.line, side="right") - 1
-        return rows.moved(skipped[piece]), int(whole)
+        with self.look() as glance:
+            glance.see(data, 0, len(data))
+            return self.pick(data, 0, len(data), glance)
 
-    def _find_spans(self, data: bytes, view: Any) -> list[tuple[int, int]]:
-        """Return where the records stand that may hold a literal."""
-        places = [at for _, at, _ in self._finder.find_matches_as_indexes(data)]
-        if b"\x1b" in data:
-            coloured = np.flatnonzero(view == COLOUR)
-            places = np.union1d(places, coloured).astype(int).tolist()
-        spans: list[tuple[int, int]] = []
-        done = 0
+    @contextmanager
+    def look(self) -> Iterator[Glance]:
+        """Lend what looks for the literals.
+
+        Yields
+        ------
+        Glance
+            It has seen nothing.
+        """
+        # Made once: memory that is new takes longer than what is done in it.
+        try:
+            glance = self._spare.pop()
+        except IndexError:
+            glance = Glance(self._finder)
+        glance.restart()
+        yield glance
+        self._spare.append(glance)
+
+    def pick(
+        self, data: bytes | bytearray, begin: int, end: int, glance: Glance
+    ) -> tuple[Rows, int]:
+        """Read the records that hold a literal, where it was looked for.
+
+        Parameters
+        ----------
+        data
+            UTF-8.
+        begin, end
+            Where the block stands in it.
+        glance
+            Has seen it all.
+
+        Returns
+        -------
+        tuple of Rows and int
+            As for `read`.
+        """
+        begins, ends = self._cut(data, begin, end, glance.places)
+        text = memoryview(data)
+        found = b"".join([text[a:b] for a, b in zip(begins, ends, strict=True)])
+        rows = self._reader.read(found)
+        rows = rows.take(np.flatnonzero(rows.hold(self._literals)))
+        places = np.array([begin, end, *begins, *ends])
+        zero, last, *edges = glance.count_ends(places)
+        starts, stops = np.array(edges, np.int64).reshape(2, -1)
+        # The number of each record's first line, among those that were found.
+        own = np.cumsum(np.concatenate(([0], stops - starts)))[:-1]
+        piece = np.searchsorted(own, rows.line, side="right") - 1
+        whole = int(last - zero) + (end > begin and data[end - 1] != LINE_END)
+        return rows.moved((starts - zero - own)[piece]), whole
+
+    def _cut(
+        self, data: bytes | bytearray, begin: int, size: int, places: list[int]
+    ) -> tuple[list[int], list[int]]:
+        """Return where the records begin and end that some places are in."""
+        begins: list[int] = []
+        ends: list[int] = []
+        done = begin
         for place in places:
             if place < done:
                 continue
-            begin = self._begin(data, place, done)
-            done = self._end(data, place)
-            spans.append((begin, done))
-        return spans
-
-    def _begin(self, data: bytes, place: int, least: int) -> int:
-        """Return where the record begins that a place is in."""
-        end = data.find(b"\n", place)
-        end = len(data) if end < 0 else end
-        while True:
-            start = data.rfind(b"\n", 0, end) + 1
-            if start <= least:
-                return least
-            if MAY_BEGIN[data[start]] and self._begins(data, start, end):
-                return start
-            end = start - 1
-
-    def _end(self, data: bytes, place: int) -> int:
-        """Return where the first record begins that stands behind a place."""
-        first = data.find(b"\n", place)
-        if first < 0:
-            return len(data)
-        # Tracebacks repeat: none of the lines of one that was seen begins a record.
-        head = data[first : first + HEAD]
-        tail = self._tails.get(head)
-        known = tail is not None and data.startswith(tail, first)
-        at = first + len(tail) if known and tail is not None else first
-        while at < len(data):
-            start, end = at + 1, data.find(b"\n", at + 1)
-            end = len(data) if end < 0 else end
-            if start == len(data):
-                return start
-            if MAY_BEGIN[data[start]] and self._begins(data, start, end):
+            if place >= size:
                 break
-            at = end
-        if first < at <= first + LONGEST_TAIL:
+            start = data.rfind(b"\n", done, place) + 1
+            while start > done and not self._begins(data, start, size):
+                start = data.rfind(b"\n", done, start - 1) + 1
+            begins.append(max(start, done))
+            first = data.find(b"\n", place, size)
+            if first < 0:
+                done = size
+            elif self._knows(data, first + 1):
+                done = first + 1
+            else:
+                done = self._find_end(data, first, size)
+            ends.append(done)
+        return begins, ends
+
+    def _find_end(self, data: bytes | bytearray, first: int, size: int) -> int:
+        """Return where the next record begins, from the end of a line on."""
+        # Tracebacks repeat: none of the lines of one that was seen begins a record.
+        head = bytes(data[first : min(first + HEAD, size)])
+        tail = self._tails.get(head)
+        at = first
+        if tail is not None and data.startswith(tail, first, size):
+            at += len(tail)
+        known = at
+        while at < size - 1 and not self._begins(data, at + 1, size):
+            at = data.find(b"\n", at + 1, size)
+            if at < 0:
+                return size
+        if known < at <= first + LONGEST_TAIL and at < size - 1:
             if len(self._tails) >= MOST_TAILS:
                 self._tails.clear()
-            self._tails[head] = data[first:at]
-        return min(at + 1, len(data))
+            self._tails[head] = bytes(data[first:at])
+        return at + 1
 
-    def _begins(self, data: bytes, start: int, end: int) -> bool:
-        line = data[start:end].removesuffix(b"\r")
+    def _begins(self, data: bytes | bytearray, start: int, size: int) -> bool:
+        if not MAY_BEGIN[data[start]]:
+            return False
+        if self._knows(data, start):
+            return True
+        end = data.find(b"\n", start, size)
+        line = bytes(data[start : size if end < 0 else end]).removesuffix(b"\r")
         return self._reader.recogniser.begins(line)
 
 
@@ -190,8 +228,3 @@ def _find_objects(registry: Registry) -> set[str]:
     return {
         f'"{name}":{gap}{sign}' for name in names for gap in ("", " ") for sign in "[{"
     }
-
-
-def _between(spans: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
-    """Return what stands before, in, and between pieces, and behind the last."""
-    return list(pairwise([0, *(edge for span in spans for edge in span), size]))

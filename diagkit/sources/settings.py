@@ -15,6 +15,8 @@ from diagkit.sources.times import find_zone
 if TYPE_CHECKING:
     from pathlib import Path
 
+__all__ = ["Mark", "Settings", "read_schema_file", "read_settings"]
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -104,12 +106,7 @@ def read_settings(path: Path) -> Settings:
     with file_errors(path):
         if not path.exists():
             return Settings()
-        text = path.read_text(encoding="utf-8-sig")
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        msg = f"{path}: is no TOML ({error})"
-        raise SettingError(msg) from None
+    data = _read_toml(path)
     values: dict[str, Any] = {}
     for key, value in data.items():
         if key not in ENTRIES:
@@ -135,6 +132,45 @@ def read_settings(path: Path) -> Settings:
     return Settings(**values)
 
 
+def read_schema_file(path: Path) -> ProgressSchema:
+    r"""Read a schema from a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file, with the entries of `ProgressSchema`; or an `incident.toml`, of which
+        the table ``[schema]`` is taken.
+
+    Returns
+    -------
+    ProgressSchema
+        Its entries.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If there is no such file.
+    SettingError
+        Naming the file and the entry that has no meaning, and the nearest that has.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "schema.toml"
+    >>> _ = path.write_text(
+    ...     'projects_table = "jobs"\n[project_columns]\nproject_id = "key"'
+    ... )
+    >>> read_schema_file(path).column("projects", "project_id")
+    'key'
+    """
+    data = _read_toml(path)
+    entries = data.get("schema", data)
+    if not isinstance(entries, dict):
+        msg = f"{path}: schema = {entries!r} must be {SAID[dict]}"
+        raise SettingError(msg)
+    return _read_schema(entries, path)
+
+
 def _read_mark(mark: object, zone: str, path: Path) -> Mark:
     at = mark.get("at") if isinstance(mark, dict) else None
     label = mark.get("label") if isinstance(mark, dict) else None
@@ -151,9 +187,29 @@ def _read_schema(entries: dict[str, Any], path: Path) -> ProgressSchema:
     known = [entry.name for entry in fields(ProgressSchema)]
     for key in entries:
         if key not in known:
-            msg = f"{path}: no entry {key!r} is known in [schema]{suggest(key, known)}"
+            msg = (
+                f"{path}: no entry {key!r} is known in a schema{suggest(key, known)}; "
+                f"it has {', '.join(known)}"
+            )
             raise SettingError(msg)
-    return ProgressSchema(**entries)
+    try:
+        return ProgressSchema(**entries)
+    except SettingError as error:
+        msg = f"{path}: {error}"
+        raise SettingError(msg) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    with file_errors(path):
+        data = path.read_bytes()
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        msg = f"{path}: is not written in UTF-8"
+        raise SettingError(msg) from None
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path}: is no TOML ({error})"
+        raise SettingError(msg) from None
 
 
 def _with_zone(at: dt.datetime, zone: str) -> dt.datetime:

@@ -82,7 +82,7 @@ CASES = {
     "a database without the tables": (
         "audit",
         lambda d: f"sqlite:///{database(d / 'y.sqlite', 'create table t (a)')}",
-        "y.sqlite: no table 'llm_project_config'; it has t",
+        "no table 'llm_project_config'; no table 'agent_tasks'; it has t",
     ),
     "a table without the column": (
         "audit",
@@ -144,7 +144,7 @@ def test_a_log_in_an_unknown_format(tmp_path: Path, capsys) -> None:
 def test_a_locked_database(
     tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diagkit.sources.databases.BUSY_S", 0.1)
+    monkeypatch.setattr("diagkit.sources.sessions.BUSY_S", 0.1)
     path = database(tmp_path / "x.sqlite", PROJECTS, TASKS)
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("begin exclusive")
@@ -163,13 +163,13 @@ def test_a_folder_without_permission(
     capsys.readouterr()
     for parent in (tmp_path, *tmp_path.parents[:2]):
         parent.chmod(0o755)
-    secret = folder(tmp_path / "secret")
-    write(secret / "api.log", b"x")
-    secret.chmod(0)
+    closed = folder(tmp_path / "closed")
+    write(closed / "api.log", b"x")
+    closed.chmod(0)
     request.getfixturevalue("unprivileged")
-    assert main([command, str(secret)]) == 2
+    assert main([command, str(closed)]) == 2
     err = capsys.readouterr().err
-    assert re.search(r"secret.*(permission denied|may not be read)", err, re.I)
+    assert re.search(r"closed.*(permission denied|may not be read)", err, re.I)
     assert len(err.splitlines()) == 1
 
 

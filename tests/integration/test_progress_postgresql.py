@@ -191,7 +191,7 @@ def test_what_the_server_refuses(filled, admin):
 def test_a_table_that_is_locked(filled, admin, monkeypatch):
     monkeypatch.setitem(POSTGRES_SETTINGS, "lock_timeout", "100")
     with admin.transaction():
-        admin.execute("lock table agent_tasks in access exclusive mode")
+        admin.execute("lock table llm_project_config in access exclusive mode")
         fails(filled, dk.SourceAccessError, "has the table locked by another session")
 
 

@@ -62,9 +62,13 @@ def test_the_policies_are_described_as_they_are() -> None:
         assert unit == {"row": "rows", "logical": "logical tasks"}[policy.unit]
         assert tuple(done.split(", ")) == policy.numerator
         assert shown.startswith("rounded" if policy.rounding else "raw float")
-    (code,) = blocks(page, "python")
-    assert "dk.ProgressPolicy(" in code
-    exec(code, {"dk": dk, "progress": dk.open_sample().progress})
+    codes = blocks(page, "python")
+    assert "dk.ProgressPolicy(" in codes[0]
+    incident = dk.open_sample()
+    names = {"dk": dk, "incident": incident, "progress": incident.progress}
+    names["audit"] = dk.audit_started_at(incident.progress)
+    for code in codes:
+        exec(code, names)
 
 
 @pytest.mark.filterwarnings("ignore:.*FigureCanvasAgg is non-interactive")
@@ -105,6 +109,8 @@ def test_there_are_commands_to_run() -> None:
         "leaks",
         "logs",
         "audit",
+        "backfill",
+        "migration",
         "report",
         "notebooks",
     }

@@ -161,6 +161,161 @@ def test_every_policy_equals_plain_loops(tasks, starts, guesses):
             )
 
 
+# And once more as functions, each written from its line of the table of the rules that
+# the dashboard has used: what a policy means must not follow from its options alone.
+
+
+def rows_from(tasks, start):
+    return [
+        t for t in tasks if t["created_at"] is not None and t["created_at"] >= start
+    ]
+
+
+def share_of(rows, statuses):
+    if not rows:
+        return 0.0
+    return sum(t["status"] in statuses for t in rows) / len(rows) * 100
+
+
+def capped(percent):
+    return max(0.0, min(100.0, percent))
+
+
+def logical(rows):
+    """A group counts completed if any row is; failed if any is and none completed."""
+    groups = {}
+    for number, task in enumerate(rows):
+        alone = task["task_name"] is None
+        key = number if alone else (task["task_name"], task["agent_type"])
+        groups.setdefault(key, []).append(task["status"])
+    judged = []
+    for statuses in groups.values():
+        if "completed" in statuses:
+            judged.append({"status": "completed"})
+        elif "failed" in statuses:
+            judged.append({"status": "failed"})
+        else:
+            judged.append({"status": "open"})
+    return judged
+
+
+def finished(rows):
+    percent = float(round(capped(share_of(rows, ("completed", "failed")))))
+    return percent, round(share_of(rows, ("completed",)), 2)
+
+
+def all_runs_uncapped(tasks, start, guess):
+    return share_of(tasks, ("completed",)), None
+
+
+def all_runs(tasks, start, guess):
+    return capped(share_of(tasks, ("completed",))), None
+
+
+def current_run_or_all(tasks, start, guess):
+    rows = tasks if start is None else rows_from(tasks, start)
+    return capped(share_of(rows, ("completed",))), None
+
+
+def current_run_or_all_finished(tasks, start, guess):
+    return finished(tasks if start is None else rows_from(tasks, start))
+
+
+def current_run_or_zero(tasks, start, guess):
+    if start is None:
+        return 0.0, 0.0
+    return finished(logical(rows_from(tasks, start)))
+
+
+def sql_null(tasks, start, guess):
+    # `created_at >= NULL` is true for no row.
+    return finished([] if start is None else rows_from(tasks, start))[0], None
+
+
+def exclude(tasks, start, guess):
+    if start is None:
+        return math.nan, math.nan
+    return finished(logical(rows_from(tasks, start)))
+
+
+def inferred(tasks, start, guess):
+    start = guess if start is None else start
+    if start is None:
+        return (math.nan, math.nan) if tasks else (0.0, 0.0)
+    return finished(logical(rows_from(tasks, start)))
+
+
+WRITTEN = (
+    all_runs_uncapped,
+    all_runs,
+    current_run_or_all,
+    current_run_or_all_finished,
+    current_run_or_zero,
+    sql_null,
+    exclude,
+    inferred,
+)
+# Times as they come: with and without a zone, in another zone, at the same instant.
+spelled = st.sampled_from(["{:%Y-%m-%d %H:%M:%S}", "{:%Y-%m-%dT%H:%M:%SZ}", "jamaica"])
+
+
+def spell(minute, how):
+    if minute is None:
+        return None
+    at = moment(minute)
+    if how == "jamaica":
+        return at.tz_convert("America/Jamaica").isoformat()
+    return how.format(at)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    tasks=st.lists(task, max_size=40),
+    starts=st.tuples(minutes, minutes, minutes),
+    how=st.tuples(spelled, spelled),
+)
+def test_every_policy_equals_the_function_from_the_table(tasks, starts, how):
+    assert [function.__name__ for function in WRITTEN] == list(BY_NAME)
+    ids = ["a", "b", "c"]
+    projects = dk.PROJECTS.build(
+        {
+            "project_id": ids,
+            "execution_started_at": pd.to_datetime(
+                [spell(m, how[0]) for m in starts], utc=True, format="ISO8601"
+            ),
+        }
+    )
+    rows = [t | {"created_at": moment(t["created_at"])} for t in tasks]
+    names = ["project_id", "task_name", "agent_type", "status", "created_at"]
+    frame = pd.DataFrame(tasks, columns=names)
+    frame["created_at"] = pd.to_datetime(
+        [spell(t["created_at"], how[1]) for t in tasks], utc=True, format="ISO8601"
+    )
+    progress = dk.Progress(projects, dk.TASKS.conform(frame))
+    audit = dk.audit_started_at(progress)
+    for i, name in enumerate(ids):
+        mine = [r for r in rows if r["project_id"] == name]
+        row = audit.projects.iloc[i]
+        guess = None if pd.isna(row["inferred_start"]) else row["inferred_start"]
+        for function in WRITTEN:
+            percent, quality = function(mine, moment(starts[i]), guess)
+            policy = function.__name__
+            np.testing.assert_array_equal(row[f"percent_{policy}"], percent, policy)
+            if quality is not None:
+                np.testing.assert_array_equal(row[f"quality_{policy}"], quality, policy)
+
+
+@given(st.integers(0, 5_000), st.integers(1, 5_000))
+def test_quality_is_rounded_as_python_and_as_javascript_do(part, total):
+    raw = part / total * 100
+    even = round_percent(np.array([raw]), "half_even", 2)[0]
+    up = round_percent(np.array([raw]), "half_up", 2)[0]
+    assert even == round(raw, 2)
+    # Math.round(x * 100) / 100, where Math.round is the greatest integer not above x+.5
+    assert up == math.floor(raw * 100 + 0.5) / 100
+    assert abs(up - even) < 0.0101
+
+
 def test_no_tasks_at_all():
     projects = dk.PROJECTS.build({"project_id": ["a"]})
     book = TaskBook.from_frames(projects, dk.TASKS.empty())

@@ -207,6 +207,42 @@ def test_orphans_and_undated_tasks():
     assert finding(audit, "undated_tasks")["evidence"] == "6"
 
 
+def test_tasks_that_end_before_they_start():
+    progress = small()
+    tasks = progress.tasks.copy()
+    tasks.loc[0, "completed_at"] = BASE - pd.Timedelta("1s")
+    tasks.loc[2, "failed_at"], tasks.loc[3, "failed_at"] = hours(-4.25, -4)
+    assert "completed_before_started" not in codes(dk.audit_started_at(progress))
+    audit = dk.audit_started_at(dataclasses.replace(progress, tasks=tasks))
+    found = finding(audit, "completed_before_started")
+    assert found["summary"] == "2 tasks with an end before the start"
+    assert found["evidence"] == "of a, b"
+
+
+def test_displays_that_rounding_parts():
+    def audit_of(done, total):
+        tasks = {
+            "project_id": ["a"] * total,
+            "task_name": [str(i) for i in range(total)],
+            "status": ["completed"] * done + ["pending"] * (total - done),
+            "created_at": hours(0) * total,
+        }
+        projects = dk.PROJECTS.build({"project_id": ["a"]})
+        progress = dk.Progress(projects, dk.TASKS.build(tasks))
+        found = dk.audit_started_at(progress).findings
+        return found.loc[found["code"] == "rounding_differs", "summary"].tolist()
+
+    whole = "1 project with a percentage on a half"
+    cents = "1 project with a quality half way between two decimals"
+    # 12.5 %, 3.125 %, 0.625 %; 0.075 % is a half on paper, and below one in binary.
+    assert [text[: len(whole)] for text in audit_of(1, 8)] == [whole]
+    assert [text[: len(cents)] for text in audit_of(1, 32)] == [cents]
+    assert [text[: len(cents)] for text in audit_of(1, 160)] == [cents]
+    assert [text[: len(cents)] for text in audit_of(3, 4000)] == [cents]
+    assert audit_of(1, 3) == []
+    assert audit_of(3, 32) == []
+
+
 def shifted(progress, by, which=slice(None)):
     projects = progress.projects.copy()
     chosen = projects.index[projects["execution_started_at"].notna()][which]
@@ -235,6 +271,80 @@ def test_a_zone_shift_is_seen_and_named(case_study, by, text):
     found = finding(dk.audit_started_at(shifted(progress, by)), "zone_shift")
     assert text in found["summary"]
     assert found["severity"] == "high"
+
+
+def through_the_year(zone, months, *, turned=False):
+    """A project a month, each start shifted as a clock of the zone would."""
+    first = pd.to_datetime([f"2025-{m:02}-15 12:00" for m in months], utc=True)
+    ahead = first.tz_convert(zone).tz_localize(None) - first.tz_localize(None)
+    start = first - ahead if turned else first + ahead
+    ids = [f"p{m}" for m in months]
+    projects = {"project_id": ids, "execution_started_at": start}
+    tasks = {"project_id": ids, "status": ["completed"] * len(ids)}
+    tasks |= {"created_at": first + pd.Timedelta("20s"), "task_name": ids}
+    return dk.Progress(dk.PROJECTS.build(projects), dk.TASKS.build(tasks))
+
+
+@pytest.mark.parametrize(
+    ("zone", "months", "text"),
+    [
+        (
+            "America/New_York",
+            (1, 2, 3, 6, 7, 8, 12),
+            "7 of 7 starts are 4 h early or 5 h early against their run's first task: "
+            "local times of a zone at UTC-05:00 and UTC-04:00 stored as UTC (such as "
+            "America/New_York, America/Toronto); its clock changed within them: a "
+            "fixed offset would explain 4",
+        ),
+        (
+            "Asia/Kathmandu",
+            (1, 2, 3),
+            "3 of 3 starts are 5.75 h late against their run's first task: local times "
+            "of a zone at UTC+05:45 stored as UTC (such as Asia/Kathmandu)",
+        ),
+        (
+            "Australia/Lord_Howe",
+            (1, 2, 6, 7),
+            "4 of 4 starts are 10.5 h late or 11 h late against their run's first "
+            "task: local times of a zone at UTC+10:30 and UTC+11:00 stored as UTC "
+            "(such as Australia/Lord_Howe); its clock changed within them: a fixed "
+            "offset would explain 2",
+        ),
+        # In winter nothing is wrong there: a fixed offset would contradict it.
+        (
+            "Europe/London",
+            (1, 2, 5, 6, 7, 12),
+            "3 of 6 starts are 1 h late against their run's first task: local times of "
+            "a zone at UTC+01:00 stored as UTC (such as Europe/London)",
+        ),
+    ],
+)
+def test_the_zone_that_explains_a_shift(zone, months, text):
+    audit = dk.audit_started_at(through_the_year(zone, months), now="2026-06-01")
+    assert finding(audit, "zone_shift")["summary"] == text
+
+
+def test_utc_times_that_were_turned_twice():
+    progress = through_the_year("Asia/Kolkata", (1, 6, 7), turned=True)
+    found = finding(dk.audit_started_at(progress, now="2026-06-01"), "zone_shift")
+    assert found["summary"] == (
+        "3 of 3 starts are 5.5 h early against their run's first task: UTC times taken "
+        "for local ones of a zone at UTC+05:30 and turned into UTC again (such as "
+        "Asia/Kolkata)"
+    )
+    assert found["remedy"].startswith("read them with the zone they were written in, ")
+    assert "move them by +5.5 h" in found["remedy"]
+
+
+def test_a_shift_of_no_zone_is_told_as_well():
+    progress = through_the_year("UTC", (1, 6, 7))
+    projects = progress.projects.copy()
+    projects["execution_started_at"] += pd.Timedelta("90min")
+    audit = dk.audit_started_at(dataclasses.replace(progress, projects=projects))
+    assert finding(audit, "zone_shift")["summary"].endswith(
+        "3 of 3 starts are 1.5 h late against their run's first task: no zone is at "
+        "UTC+01:30"
+    )
 
 
 def test_half_of_the_starts_shifted_is_a_shift_and_two_are_none(case_study):
@@ -286,6 +396,9 @@ def test_a_single_start_off_by_hours(case_study):
     found = finding(two, "start_off_by_hours")
     assert found["severity"] == "medium"
     assert "2 starts off by whole or half hours" in found["summary"]
-    assert "2 of them 5 h early: a local time at UTC-05:00" in found["summary"]
+    assert (
+        "2 of them 5 h early: perhaps local times of a zone at UTC-05:00 stored as UTC "
+        "(such as America/New_York, America/Jamaica, America/Bogota)"
+    ) in found["summary"]
     assert found["evidence"] == "bounce-zone-1763736596, avery-enterprise-1763851856"
     assert "start_off_by_hours" not in codes(dk.audit_started_at(progress))

@@ -133,8 +133,16 @@ def test_a_restart_may_have_cleared_the_start():
 def test_tasks_without_times_decide_nothing():
     row = audit_one({"execution_status": "running"}, [(None, None, "completed")])
     assert pd.isna(row["percent_inferred"])
-    assert pd.isna(row["percent_low"])
-    assert row["evidence"].startswith("none: ")
+    assert (row["percent_low"], row["percent_high"]) == (0, 100)
+    assert row["evidence"] == (
+        "none: no task has a created_at; the data cannot decide between 0 and 100 %"
+    )
+    row = audit_one({"execution_status": "running"}, [(None, None, "pending")])
+    assert (row["percent_low"], row["percent_high"]) == (0, 0)
+    row = audit_one({"execution_status": "running"}, [(None, 7, "completed")])
+    assert row["evidence"].startswith("task_started: 2025-11-24 10:07:00Z, no task has")
+    assert (row["percent_low"], row["percent_inferred"]) == (0, 0)
+    assert row["percent_high"] == 100
     row = audit_one(
         {"execution_status": "running", "updated_at": 5}, [(None, None, "completed")]
     )
@@ -157,6 +165,76 @@ def test_a_start_after_every_task_stands_and_opens_the_bounds():
     assert "in the future: last burst of 3 tasks" in row["evidence"]
 
 
+def names_of(progress, names):
+    tasks = progress.tasks.assign(task_name=list(names))
+    return dk.audit_started_at(dk.Progress(progress.projects, tasks))
+
+
+def test_a_run_that_is_proven_leaves_nothing_before_it():
+    rows = [(at + i, at + i, "completed") for at in (0, 300) for i in range(5)]
+    rows[6] = (301, 301, "pending")
+    progress = build({"execution_status": "running", "updated_at": 2}, rows)
+    free = names_of(progress, "abcdefghij")
+    assert free.candidates["evidence"].tolist() == [
+        "task_created",
+        "updated_at",
+        "other_burst",
+    ]
+    assert free.projects["percent_high"][0] == 90
+    # The same tasks are made again: a new run, whatever the gap.
+    sure = names_of(progress, "abcdeabcde")
+    assert sure.candidates["evidence"].tolist() == ["task_created"]
+    assert sure.projects["percent_high"][0] == sure.projects["percent_low"][0] == 80
+
+
+def test_candidates_say_what_they_rest_on():
+    logged = pd.DataFrame({"project_id": ["a"], "started_at": [at(205)]})
+    project = {"execution_status": "pending", "updated_at": 500}
+    audit = dk.audit_started_at(build(project, TWO_RUNS), logged=logged)
+    rows = audit.candidates
+    assert list(rows["evidence"]) == [
+        "task_created",
+        "task_started",
+        "logged",
+        "updated_at",
+        "other_burst",
+    ]
+    assert rows["rank"].tolist() == [1, 2, 3, 4, 5]
+    assert rows["started_at"].tolist() == [at(m) for m in (200, 202, 205, 500, 0)]
+    assert rows["percent"].tolist() == [67, 100, 0, 0, 60]
+    assert len(dk.audit_started_at(build(project, [])).candidates) == 0
+
+
+def test_a_task_without_a_time_counts_both_ways():
+    rows = [(0, 1, "completed"), (1, None, "pending")]
+    row = audit_one({}, [*rows, (None, None, "completed"), (None, 2, "pending")])
+    assert row["percent_inferred"] == 50
+    assert (row["percent_low"], row["percent_high"]) == (0, 67)
+    # One that had started long before the run is none of it.
+    row = audit_one({}, [(200, None, "pending"), (None, 1, "completed")])
+    assert (row["percent_low"], row["percent_high"]) == (0, 0)
+
+
+def test_a_row_that_changed_in_the_midst_of_silence():
+    rows = [(0, 0, "completed"), (1, 2, "pending")]
+    row = audit_one({"execution_status": "running", "updated_at": 20}, rows)
+    assert row["percent_low"] == 50
+    row = audit_one({"execution_status": "running", "updated_at": 90}, rows)
+    assert row["percent_low"] == 0
+    assert "a restart at 2025-11-24 11:30:00Z may have cleared it" in row["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [(202, "inside a burst of tasks"), (100, "long before the first task")],
+)
+def test_a_recorded_start_that_fits_badly_opens_the_bounds(start, why):
+    row = audit_one({"execution_started_at": start}, TWO_RUNS)
+    assert why in row["evidence"]
+    assert row["percent_inferred"] == {202: 100, 100: 67}[start]
+    assert (row["percent_low"], row["percent_high"]) == (60, 100)
+
+
 minute = st.none() | st.integers(0, 300)
 project = st.fixed_dictionaries(
     {
@@ -175,9 +253,8 @@ def test_the_bounds_hold_the_inferred_percentage(project, tasks, now):
     low, value, high = (
         found[f"percent_{name}"] for name in ("low", "inferred", "high")
     )
+    assert 0 <= low <= high <= 100
     if pd.isna(value):
-        assert pd.isna(low)
-        assert pd.isna(high)
         assert found["evidence"].startswith("none")
     else:
         assert low <= value <= high

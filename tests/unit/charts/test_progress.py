@@ -116,7 +116,7 @@ def test_the_evidence_has_a_bar():
 def test_what_the_limit_leaves_out_is_said():
     ax = dk.plot_started_at(audit(), limit=1)
     assert ticks(ax) == ["null   NULL"]
-    assert texts(ax)[-1].endswith("; 2 more with a smaller effect")
+    assert texts(ax)[-1].endswith("; 2 more with no larger effect")
     with pytest.raises(dk.SettingError, match="limit=0 draws nothing"):
         dk.plot_started_at(audit(), limit=0)
 

@@ -87,11 +87,13 @@ def test_a_folder_of_tables(case_study, capsys):
     ("arguments", "text"),
     [
         (["nowhere.sqlite"], "nowhere.sqlite: no such file or folder"),
-        (["mysql://u:hunter2@h/d"], "diagkit does not read 'mysql' databases"),
+        (["oracle://u:hunter2@h/d"], "diagkit does not read 'oracle' databases"),
         (["{db}", "--fail-on", "hgih"], "did you mean 'high'"),
         (["{db}", "--gap", "soon"], "gap='soon' is no duration"),
         (["{db}", "--now", "soon"], "now='soon' is no time"),
         (["{db}", "--tz", "Mars"], "no time zone 'Mars'"),
+        (["{db}", "--migration", "soon"], "migration='soon' is no time"),
+        (["{db}", "--logs", "nowhere.log"], "nowhere.log: no such file or folder"),
         (["{log}"], "neither a table 'llm_project_config' nor a SQLite file"),
     ],
 )
@@ -105,6 +107,39 @@ def test_errors_are_one_line(database, tmp_path, capsys, arguments, text):
     assert text in shown
     assert "hunter2" not in shown
     assert len(shown.splitlines()) == 1
+
+
+def test_cohorts_are_counted_and_the_change_dated(sample, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(["audit", str(sample / "progress.sqlite")]) == 0
+    out = capsys.readouterr().out
+    assert "NULL starts stop with projects set up between 2025-11-19 00:12" in out
+    assert "Cohorts" in out
+    assert "Rules in the logs" not in out
+    when = ["--migration", "2025-11-19", "--json"]
+    assert run(["audit", str(sample / "progress.sqlite"), *when]) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert body["notes"][0] == (
+        "Of the projects that ran, 100 % of those set up before 2025-11-19 lack a "
+        "start, 12 % of those after."
+    )
+    assert sum(row["projects"] for row in body["cohorts"]) == 42
+    assert {row["rank"] for row in body["candidates"]} >= {1, 2}
+    assert body["rules_in_the_logs"] == []
+
+
+def test_percentages_of_logs_are_held_against_the_rules(sample, capsys):
+    given = ["--logs", str(sample / "api.log"), "--logs", str(sample / "console.log")]
+    bodies = []
+    for arguments in ([str(sample / "progress.sqlite"), *given], [str(sample)]):
+        assert run(["audit", *arguments, "--json"]) == 0
+        bodies.append(json.loads(capsys.readouterr().out))
+    # An incident's own logs are read without being asked for.
+    assert bodies[0]["rules_in_the_logs"] == bodies[1]["rules_in_the_logs"]
+    best = bodies[0]["rules_in_the_logs"][0]
+    assert (best["policy"], best["shown"]) == ("current_run_or_all", 42)
+    codes = [row["code"] for row in bodies[0]["findings"]]
+    assert codes.count("unrounded_percentage") == 1
 
 
 def test_help_has_an_example():

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 import diagkit as dk
 from diagkit.sources.identify import identify_file
@@ -68,6 +69,35 @@ def test_parts_are_read_when_they_are_used(folder: Path) -> None:
     assert incident.pool["checked_out"].tolist() == [1]
     assert incident.activity.empty
     assert incident.progress is None
+
+
+def test_what_a_recorder_wrote_is_found(folder: Path) -> None:
+    engine = sa.create_engine(
+        "sqlite://", poolclass=sa.QueuePool, pool_size=3, logging_name="api"
+    )
+    with dk.PoolRecorder(engine, folder / "recordings"):
+        with engine.connect():
+            pass
+        kept = engine.connect()
+    incident = dk.open_incident(folder)
+    (part,) = (folder / "recordings").iterdir()
+    of_part = incident.contents.set_index("file").loc[f"recordings/{part.name}"]
+    assert (of_part["kind"], of_part["used"]) == ("recording", True)
+    assert incident.checkouts["outcome"].tolist() == ["returned", "held"]
+    dk.CHECKOUTS.check(incident.checkouts)
+    # The sample of the CSV, of the year before, comes first.
+    assert incident.pool["checked_out"].tolist()[0] == 1
+    assert incident.pool["pool"].nunique(dropna=False) == 2
+    assert incident.pool["checked_out"].tolist()[-1] == 1
+    dk.POOL.check(incident.pool)
+    assert len(incident.logs) == 2
+    kept.close()
+    engine.dispose()
+
+
+def test_without_a_recorder_there_are_no_checkouts(folder: Path) -> None:
+    checkouts = dk.open_incident(folder).checkouts
+    assert len(dk.CHECKOUTS.check(checkouts)) == 0
 
 
 def test_progress_is_found_in_a_database(folder: Path) -> None:

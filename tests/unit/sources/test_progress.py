@@ -281,7 +281,7 @@ def test_a_damaged_database(tmp_path):
 
 
 def test_a_locked_database(tmp_path, monkeypatch):
-    monkeypatch.setattr("diagkit.sources.databases.BUSY_S", 0.1)
+    monkeypatch.setattr("diagkit.sources.sessions.BUSY_S", 0.1)
     path = database(tmp_path / "x.db", *MAKE)
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("begin exclusive")
@@ -298,7 +298,11 @@ def test_a_file_that_may_not_be_read(tmp_path, request):
 
 def test_tables_and_columns_that_are_missing(tmp_path):
     path = database(tmp_path / "a.db", "create table t (a)")
-    fails(path, dk.SourceNotFoundError, "a.db: no table 'llm_project_config'; it has t")
+    fails(
+        path,
+        dk.SourceNotFoundError,
+        "a.db: no table 'llm_project_config'; no table 'agent_tasks'; it has t",
+    )
     path = database(
         tmp_path / "b.db", MAKE[0].replace("project_config", "project_configs"), MAKE[1]
     )
@@ -342,7 +346,7 @@ def test_a_mapped_start_that_is_missing_blames_no_migration(tmp_path):
 @pytest.mark.parametrize(
     ("url", "kind", "text"),
     [
-        ("mysql://u:hunter2@h/d", dk.SettingError, "does not read 'mysql' databases"),
+        ("oracle://u:hunter2@h/d", dk.SettingError, "does not read 'oracle'"),
         ("postgresql://u:hunter2@h:port/d", dk.SettingError, "not a database URL"),
         ("sqlite://", dk.SettingError, "names no file"),
         ("sqlite:///:memory:", dk.SettingError, "names no file"),
