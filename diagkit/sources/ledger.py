@@ -1,4 +1,4 @@
-"""Which checkouts of one pool are open, kept by the pool's own events, line by line."""
+"""Which checkouts of one pool are open, kept by the pool's own events, one by one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from diagkit.sources.backends import backend_of
 from diagkit.sources.callers import ASKED, Callers
+from diagkit.sources.entries import CHECKOUT, END, NOTE
 from diagkit.sources.figures import figure_of, idle_of
 from diagkit.sources.recordings import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from diagkit.sources.entries import Entry
     from diagkit.sources.holders import Holders
     from diagkit.sources.recordings import Recording
 
-VERSION = 1
 # Where a connection's `info` keeps how lines name it.
 _KEY = "diagkit.connection"
 
@@ -28,7 +29,7 @@ _KEY = "diagkit.connection"
 class _Checkout:
     """A checkout that has not ended."""
 
-    __slots__ = ("connection", "id", "line", "outcome", "proxy", "reset", "since")
+    __slots__ = ("connection", "id", "outcome", "proxy", "reset", "since")
 
     def __init__(self, number: int, connection: object, proxy: Any, since: int) -> None:
         self.id: int | None = number
@@ -37,7 +38,7 @@ class _Checkout:
         self.proxy = weakref.ref(proxy, _nothing)
         self.since = since
         self.reset = 0
-        self.outcome = self.line = ""
+        self.outcome = ""
 
     def ended(self, otherwise: str) -> str:
         """Say how it ended: what was first known of its end stands."""
@@ -89,8 +90,9 @@ class Ledger:
         stacks: bool,
         clock: Callable[[], int],
     ) -> None:
+        self.recorder: object = None
         self.recording: Recording | None = None
-        self._write: Callable[[str], None] = _nothing
+        self._write: Callable[[Entry], None] = _nothing
         self._name = name
         self._clock = clock
         # By the record that lends the connection: the pool knows it while it is out.
@@ -115,31 +117,17 @@ class Ledger:
         self._follow()
         return len(self._open) + self._unknown
 
-    def opening(self) -> list[str]:
-        """Return what a file says first: the pool, and what is open at that time."""
-        recording = self.recording
-        assert recording is not None
-        now = [
-            f'{{"event":"carried",{one.line}'
-            for held in (self._open, self._older, self._passed)
-            for one in list(held.values())
-            # One without a line is about to write its own.
-            if one.id is not None and one.line
-        ]
-        size = _null(self._size)
+    def head(self) -> str:
+        """Return what every file says of the pool, as a part of its first line."""
         most = getattr(self._pool, "_max_overflow", None)
         most = _null(None if most is None or most < 0 else most)
-        head = (
-            f'{{"event":"start","at":{self._clock() // 1000},{self._figures()},'
-            f'"version":{VERSION},"pool":{_quoted(self._name)},"size":{size},'
-            f'"max_overflow":{most},"part":{recording.part},"carried":{len(now)}}}\n'
-        )
-        return [head, *now]
+        name, size = _quoted(self._name), _null(self._size)
+        return f'"pool":{name},"size":{size},"max_overflow":{most}'
 
     def write_to(self, recording: Recording | None) -> None:
         """Write to a recording from now on, or to none."""
         self.recording = recording
-        self._write = _nothing if recording is None else recording.write
+        self._write = _nothing if recording is None else recording.put
         self._callers.active = recording is not None
 
     def forked(self, recording: Recording) -> None:
@@ -169,7 +157,7 @@ class Ledger:
             if key in held and self._again(held[key], connection, proxy):
                 return
             number = next(self._ids)
-            one = held[key] = _Checkout(number, connection, proxy, since)
+            held[key] = _Checkout(number, connection, proxy, since)
             asked = ASKED.get()
             waiting = len(self._waiting)
             wait: int | str = "null"
@@ -179,14 +167,19 @@ class Ledger:
                 # The one who is being served waits no more.
                 waiting -= 1
                 wait, who = (since - asked[0]) // 1000, asked[1]
-            one.line = line = (
-                f'"at":{self._clock() // 1000},"id":{number},'
-                f'"out":{len(self._open) + self._unknown},"in":{self._idle()},'
-                f'"waiting":{waiting},"wait_us":{wait},'
-                f"{record.info.get(_KEY) or _backend(connection, record)},"
-                f"{who}}}\n"
+            self._write(
+                (
+                    CHECKOUT,
+                    self._clock() // 1000,
+                    len(self._open) + self._unknown,
+                    waiting,
+                    self._idle(),
+                    number,
+                    wait,
+                    record.info.get(_KEY) or _backend(connection, record),
+                    who,
+                )
             )
-            self._write(f'{{"event":"checkout",{line}')
         except Exception as error:  # noqa: BLE001 - the application must not notice
             self.tell(error)
 
@@ -333,15 +326,19 @@ class Ledger:
             self._end(other, "checkin", "returned")
 
     def _end(self, one: _Checkout, event: str, otherwise: str) -> None:
-        # What is idle after a return, the pool knows later: readers add it up.
         now = perf_counter_ns()
-        reset = (now - one.reset) // 1000 if one.reset else "null"
-        outcome = one.outcome or one.ended(otherwise)
         self._write(
-            f'{{"event":"{event}","at":{self._clock() // 1000},"id":{one.id or "null"},'
-            f'"out":{len(self._open) + self._unknown},"waiting":{len(self._waiting)},'
-            f'"held_us":{(now - one.since) // 1000},"reset_us":{reset},'
-            f'"outcome":"{outcome}"}}\n'
+            (
+                END,
+                self._clock() // 1000,
+                len(self._open) + self._unknown,
+                len(self._waiting),
+                event,
+                one.id or "null",
+                (now - one.since) // 1000,
+                (now - one.reset) // 1000 if one.reset else "null",
+                one.outcome or one.ended(otherwise),
+            )
         )
 
     def _invalidated(
@@ -355,16 +352,11 @@ class Ledger:
         )
 
     def _note(self, event: str, more: str = "", served: int = 0) -> None:
-        comma = "," if more else ""
-        self._write(
-            f'{{"event":"{event}","at":{self._clock() // 1000},'
-            f"{self._figures(served)}{comma}{more}}}\n"
-        )
-
-    def _figures(self, served: int = 0) -> str:
         out = len(self._open) + self._unknown
         waiting = len(self._waiting) - served
-        return f'"out":{out},"in":{self._idle()},"waiting":{waiting}'
+        more = f",{more}" if more else ""
+        at = self._clock() // 1000
+        self._write((NOTE, at, out, waiting, event, self._idle(), more))
 
 
 def _backend(connection: Any, record: Any) -> str:

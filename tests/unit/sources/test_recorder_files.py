@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -19,6 +20,7 @@ from diagkit.sources.checkouts import (
     read_pool_events,
     read_recorded_pool,
 )
+from diagkit.sources.entries import NOTE
 from diagkit.sources.recorder import PoolRecorder
 from diagkit.sources.recordings import Recording
 
@@ -43,9 +45,10 @@ def test_disk_is_bounded_and_what_is_held_is_kept(
     engine: sa.Engine, tmp_path: Path
 ) -> None:
     folder = tmp_path / "rec"
-    with PoolRecorder(engine, folder, max_bytes=4000, max_files=3):
+    with PoolRecorder(engine, folder, max_bytes=4000, max_files=3) as recorder:
         held = engine.connect()
         use(engine, 200)
+        recorder.flush()
         files = sorted(folder.iterdir())
         assert len(files) == 3
         assert all(file.stat().st_size <= 4000 for file in files)
@@ -137,6 +140,7 @@ def test_a_folder_that_refuses_is_told_once(
     ):
         use(engine, 5)
         assert recorder.checked_out == 0
+        recorder.flush()
         assert recorder.lost > 10
     engine.dispose()
     (record,) = caplog.records
@@ -148,51 +152,64 @@ def test_a_full_disk_is_told_once_and_got_over(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("diagkit.sources.recordings._RETRY_S", 0.0)
-    recording = Recording(tmp_path / "rec", lambda: ["start\n"], 1000, 5)
+    recording = Recording(tmp_path / "rec", head, 1000, 5)
     with caplog.at_level(logging.WARNING, "diagkit.recorder"):
-        recording.write("one\n")
+        put(recording, "one")
         full = os.open("/dev/full", os.O_WRONLY)
         os.dup2(full, recording._file or -1)
         os.close(full)
-        recording.write("two\n")
-        recording.write("three\n")
+        put(recording, "two")
+        put(recording, "three")
         recording.close()
-        recording.write("four\n")
+        put(recording, "four")
     assert recording.lost == 1
     assert [r.getMessage() for r in caplog.records] == [
         "the pool recorder cannot write (No space left on device); it goes on trying, "
         "and what happens meanwhile is lost"
     ]
     files = sorted((tmp_path / "rec").iterdir())
-    assert [file.read_text() for file in files] == ["start\none\n", "start\nthree\n"]
+    assert [events(file) for file in files] == [["start", "one"], ["start", "three"]]
     assert (recording.number, recording.part) == (1, 2)
+
+
+def head() -> str:
+    return '"pool":"p","size":1,"max_overflow":1'
+
+
+def put(recording: Recording, event: str) -> None:
+    recording.put((NOTE, 1, 0, 0, event, 0, ""))
+    recording.flush()
+
+
+def events(file: Path) -> list[str]:
+    return [json.loads(line)["event"] for line in file.read_text().splitlines()]
 
 
 def test_an_opening_that_fails_leaves_no_file(tmp_path: Path) -> None:
     fails = [True]
 
-    def opening() -> list[str]:
+    def refused() -> str:
         if fails:
             raise OSError(28, "No space left on device")
-        return ["start\n"]
+        return head()
 
-    recording = Recording(tmp_path, opening, 1000, 5)
-    recording.write("one\n")
+    recording = Recording(tmp_path, refused, 1000, 5)
+    put(recording, "one")
     assert list(tmp_path.iterdir()) == []
     fails.clear()
-    recording.write("still too early\n")
+    put(recording, "too early")
     assert recording.lost == 2
     recording._retry_at = 0.0
-    recording.write("two\n")
+    put(recording, "two")
     recording.close()
     (file,) = tmp_path.iterdir()
-    assert file.read_text() == "start\ntwo\n"
+    assert events(file) == ["start", "two"]
 
 
 def test_recordings_of_one_process_id_are_told_apart(tmp_path: Path) -> None:
     for number in (1, 2, 3):
-        recording = Recording(tmp_path, lambda: ["start\n"], 1000, 5)
-        recording.write(f"{number}\n")
+        recording = Recording(tmp_path, head, 1000, 5)
+        put(recording, str(number))
         assert recording.number == number
         recording.close()
     names = sorted(file.name for file in tmp_path.iterdir())
