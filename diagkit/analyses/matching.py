@@ -17,7 +17,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from diagkit.analyses.shapes import NONE, Shapes, as_texts, encode, holds, take
+from diagkit.analyses.shapes import (
+    NONE,
+    Shapes,
+    as_pieces,
+    as_texts,
+    encode,
+    holds,
+    take,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,8 +77,8 @@ def read_texts(logs: pd.DataFrame, known: Sequence[Signature]) -> Texts:
         Nothing is folded yet.
     """
     fold = not any(RISKY.search(literal) for s in known for literal in s.text)
-    traces, trace_of = encode(as_texts(logs["traceback"]))
-    exceptions, exception_of = encode(as_texts(logs["exception"]))
+    traces, trace_of = encode(*as_pieces(logs["traceback"]))
+    exceptions, exception_of = encode(*as_pieces(logs["exception"]))
     return Texts(
         Shapes(as_texts(logs["message"]), fold=fold),
         Shapes(traces, fold=fold),

@@ -17,7 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from diagkit.analyses.kinds import ROUTINE
-from diagkit.analyses.shapes import NONE, as_texts, encode, fold, holds, take
+from diagkit.analyses.shapes import (
+    NONE,
+    as_pieces,
+    as_texts,
+    encode,
+    fold,
+    holds,
+    take,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +136,7 @@ def _is_comparable(signature: Signature) -> bool:
 def _report_trouble(logs: pd.DataFrame) -> np.ndarray[Any, Any]:
     level = pd.Categorical(logs["level"])
     severe = np.append(level.categories.isin(TROUBLE), False)[level.codes]
-    names, logger = encode(as_texts(logs["logger"]))
+    names, logger = encode(*as_pieces(logs["logger"]))
     library = np.array([*(n.startswith(LIBRARIES) for n in names.to_pylist()), False])
     return np.asarray(severe | library[logger], dtype=bool)
 

@@ -99,12 +99,29 @@ def as_texts(values: pd.Series) -> Any:
     pyarrow.Array
         Large strings, in one piece.
     """
+    pieces = as_pieces(values)
+    if len(pieces) == 1:
+        return pieces[0]
+    return pa.concat_arrays(pieces, memory_pool=pa.system_memory_pool())
+
+
+def as_pieces(values: pd.Series) -> list[Any]:
+    """Return a column's texts as Arrow has them, in the pieces that are there.
+
+    Parameters
+    ----------
+    values
+        Texts, some of them missing.
+
+    Returns
+    -------
+    list of pyarrow.Array
+        Large strings; at least one piece.
+    """
     texts = pa.array(values, type=pa.large_string(), from_pandas=True)
     if not isinstance(texts, pa.ChunkedArray):
-        return texts
-    if texts.num_chunks == 1:
-        return texts.chunk(0)
-    return texts.combine_chunks(memory_pool=pa.system_memory_pool())
+        return [texts]
+    return texts.chunks or [pa.array([], pa.large_string())]
 
 
 def take(texts: Any, rows: np.ndarray[Any, Any]) -> Any:
@@ -129,13 +146,13 @@ def take(texts: Any, rows: np.ndarray[Any, Any]) -> Any:
     return texts.take(pa.array(rows, mask=missing if missing.any() else None))
 
 
-def encode(texts: Any) -> tuple[Any, np.ndarray[Any, Any]]:
+def encode(*texts: Any) -> tuple[Any, np.ndarray[Any, Any]]:
     """Return the distinct texts, and which text is which.
 
     Parameters
     ----------
-    texts
-        A pyarrow array.
+    *texts
+        A pyarrow array, or several that follow one another.
 
     Returns
     -------
@@ -149,9 +166,15 @@ def encode(texts: Any) -> tuple[Any, np.ndarray[Any, Any]]:
     >>> distinct.to_pylist(), codes.tolist()
     (['b', 'a'], [0, -1, 1, 0])
     """
-    encoded = pc.dictionary_encode(texts)
-    codes = encoded.indices.fill_null(NONE).to_numpy(zero_copy_only=False)
-    return encoded.dictionary, codes.astype(np.int64)
+    # The pieces of a chunked array are encoded one by one, by one dictionary.
+    encoded = pc.dictionary_encode(pa.chunked_array(texts)).unify_dictionaries()
+    codes = [
+        piece.indices.fill_null(NONE).to_numpy(zero_copy_only=False)
+        for piece in encoded.chunks
+    ]
+    if not codes:  # encoding drops pieces without a text
+        return pa.array([], texts[0].type), np.empty(0, dtype=np.int64)
+    return encoded.chunk(0).dictionary, np.concatenate(codes, dtype=np.int64)
 
 
 def fold(

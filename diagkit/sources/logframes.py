@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 THREADS = 2
 # Blocks that are read at most, up to the next one in order.
 AHEAD = 4
+# How many tracebacks are spread over their records at once.
+SPREAD = 16_384
 
 
 @dataclass(eq=False)
@@ -96,7 +98,7 @@ class LogColumns:
         if not kept.all():
             times, after, before = times[kept], after[kept], before[kept]
         rows = [
-            rows.take(np.flatnonzero(held))
+            rows if held.all() else rows.take(np.flatnonzero(held))
             for rows, held in zip(self.rows, self.kept, strict=True)
         ]
         recogniser = self.reader.recogniser
@@ -114,7 +116,7 @@ class LogColumns:
             "exception": _spell(
                 _join(rows, "exception", np.int32), self.reader.exceptions.words
             ),
-            "traceback": _strings([_spread(rows)]),
+            "traceback": _strings(_spread(rows)),
             "service": _strings([pa.nulls(len(level), pa.large_string())]),
             "source": _strings(
                 [pa.repeat(pa.scalar(name, pa.large_string()), len(level))]
@@ -330,22 +332,43 @@ def _spell(numbers: Any, words: list[str | None]) -> Any:
     return _strings([table.take(pa.array(numbers))])
 
 
-def _spread(parts: list[Rows]) -> pa.LargeStringArray:
+def _spread(parts: list[Rows]) -> list[pa.LargeStringArray]:
     """Return the tracebacks of records, missing where there is none."""
     import pyarrow as pa
 
-    sizes = np.cumsum([0, *(len(part.line) for part in parts)]).tolist()
+    starts = np.cumsum([0, *(len(part.line) for part in parts)]).tolist()
     if not any(part.traceback for part in parts):
-        return pa.nulls(sizes[-1], pa.large_string())
+        return [pa.nulls(starts[-1], pa.large_string())]
     # Tracebacks repeat: each text is encoded once.
     places: dict[str | None, int] = {None: 0}
-    numbers = np.zeros(sizes[-1], np.int32)
-    for size, part in zip(sizes, parts, strict=False):
+    numbers = np.zeros(starts[-1], np.int32)
+    for start, part in zip(starts, parts, strict=False):
         rows = np.fromiter(part.traceback, np.int64, len(part.traceback))
-        numbers[size + rows] = [
+        numbers[start + rows] = [
             places.setdefault(text, len(places)) for text in part.traceback.values()
         ]
-    return pa.array(list(places), pa.large_string()).take(pa.array(numbers))
+    texts = [b"" if text is None else text.encode() for text in places]
+    sizes = np.array([len(text) for text in texts])
+    return [
+        _repeat(texts, sizes, numbers[start : start + SPREAD])
+        for start in range(0, len(numbers), SPREAD)
+    ]
+
+
+def _repeat(texts: list[bytes], sizes: Any, numbers: Any) -> pa.LargeStringArray:
+    """Return texts by their numbers, the first one as a missing text.
+
+    Arrow's own way lets a buffer grow by doubling: here it has the right size at once.
+    """
+    import pyarrow as pa
+
+    ends = np.zeros(len(numbers) + 1, np.int64)
+    np.cumsum(sizes[numbers], out=ends[1:])
+    said = b"".join([texts[number] for number in numbers[numbers != 0].tolist()])
+    valid = pa.array(numbers != 0).buffers()[1]
+    return pa.LargeStringArray.from_buffers(
+        len(numbers), pa.py_buffer(ends), pa.py_buffer(said), valid
+    )
 
 
 def _strings(parts: list[pa.LargeStringArray]) -> Any:
