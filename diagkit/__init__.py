@@ -15,14 +15,27 @@ if TYPE_CHECKING:
         BackfillPlan as BackfillPlan,
         plan_backfill as plan_backfill,
     )
+    from diagkit.analyses.cadence import (
+        Cadence as Cadence,
+        find_cadence as find_cadence,
+    )
     from diagkit.analyses.cohorts import (
         Cohorts as Cohorts,
         count_cohorts as count_cohorts,
+    )
+    from diagkit.analyses.exhaustion import (
+        Forecast as Forecast,
+        forecast_exhaustion as forecast_exhaustion,
     )
     from diagkit.analyses.findings import (
         Diagnosis as Diagnosis,
         analyse_incident as analyse_incident,
         rank_findings as rank_findings,
+    )
+    from diagkit.analyses.hold_findings import check_holds as check_holds
+    from diagkit.analyses.holds import (
+        count_holds as count_holds,
+        find_held as find_held,
     )
     from diagkit.analyses.leaks import (
         check_leaks as check_leaks,
@@ -34,6 +47,11 @@ if TYPE_CHECKING:
         check_migration as check_migration,
         list_steps as list_steps,
     )
+    from diagkit.analyses.occupancy import (
+        PoolShape as PoolShape,
+        find_shape as find_shape,
+    )
+    from diagkit.analyses.onset import Onset as Onset, find_onset as find_onset
     from diagkit.analyses.percentages import (
         check_percentages as check_percentages,
         count_policies as count_policies,
@@ -74,6 +92,7 @@ if TYPE_CHECKING:
     )
     from diagkit.frames.cohorts import COHORTS as COHORTS
     from diagkit.frames.findings import FINDINGS as FINDINGS
+    from diagkit.frames.holds import HELD as HELD, HOLDS as HOLDS
     from diagkit.frames.incidents import (
         CONTENTS as CONTENTS,
         MARKS as MARKS,
@@ -167,6 +186,10 @@ _HOME = {
     ),
     "diagkit.frames.cohorts": ("COHORTS",),
     "diagkit.frames.findings": ("FINDINGS",),
+    "diagkit.frames.holds": (
+        "HELD",
+        "HOLDS",
+    ),
     "diagkit.frames.incidents": (
         "CONTENTS",
         "MARKS",
@@ -241,14 +264,27 @@ _HOME = {
         "BackfillPlan",
         "plan_backfill",
     ),
+    "diagkit.analyses.cadence": (
+        "Cadence",
+        "find_cadence",
+    ),
     "diagkit.analyses.cohorts": (
         "Cohorts",
         "count_cohorts",
+    ),
+    "diagkit.analyses.exhaustion": (
+        "Forecast",
+        "forecast_exhaustion",
     ),
     "diagkit.analyses.findings": (
         "Diagnosis",
         "analyse_incident",
         "rank_findings",
+    ),
+    "diagkit.analyses.hold_findings": ("check_holds",),
+    "diagkit.analyses.holds": (
+        "count_holds",
+        "find_held",
     ),
     "diagkit.analyses.leaks": (
         "check_leaks",
@@ -259,6 +295,14 @@ _HOME = {
     "diagkit.analyses.migrations": (
         "check_migration",
         "list_steps",
+    ),
+    "diagkit.analyses.occupancy": (
+        "PoolShape",
+        "find_shape",
+    ),
+    "diagkit.analyses.onset": (
+        "Onset",
+        "find_onset",
     ),
     "diagkit.analyses.percentages": (
         "check_percentages",

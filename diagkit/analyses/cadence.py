@@ -20,8 +20,8 @@ CHANCE = 0.001
 # Events that are closer than this part of a period are one turn's.
 NEAR = 0.1
 # A longer period that explains nearly as much is the period, the shorter its harmonic.
-NEARLY = 0.8
-MOST_PERIODS = 200_000
+NEARLY = 0.6
+MOST_PERIODS = 20_000
 DAY_S = 86_400.0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diagkit.analyses.occupancy import choose_pool
+from diagkit.analyses.onset import find_onset
 from diagkit.analyses.rates import bound_rate, bound_wait
 from diagkit.errors import SettingError
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 # With fewer samples nothing is said.
 LEAST_SAMPLES = 10
-# The part of the samples, at the end, over which what came back is still awaited.
-RECENT = 0.1
+# At the end nobody knows yet what comes back: so many samples, and this part of the
+# time, are taken together.
+RECENT, RECENT_SHARE = 10, 0.01
 # What a pool's users need besides: in 95 of 100 samples no more than this.
 NEED = 0.95
 
@@ -42,7 +44,8 @@ class Forecast:
     events
         How many were lost during `exposure_s`.
     exposure_s
-        Seconds from when nothing was lost yet (or from the first sample) to `at`.
+        Seconds from the first sample to `at`; from the last change of the rate, where
+        there is one.
     reason
         Why nothing can be said; else empty.
     """
@@ -130,8 +133,9 @@ def forecast_exhaustion(
 
     A connection that is lost is out in every sample from then on: so many are lost as
     were never again fewer out. They come one by one at a constant rate (a Poisson
-    process) from the time when none was lost; from so many in so long follows when the
-    next will have come, with an interval that knows how few were seen.
+    process), from where `find_onset` sees it change or else from the first sample; from
+    so many in so long follows when the next will have come, with an interval that knows
+    how few were seen.
 
     Parameters
     ----------
@@ -166,7 +170,7 @@ def forecast_exhaustion(
     >>> print(found.conclusion)
     pool 'app' runs dry in 111 min (37 min to 6.8 h): 5 of 15 connections are lost
     >>> print(found.with_capacity(30).conclusion.partition(":")[0])
-    pool 'app' runs dry in 4.6 h (2.2 h to 14.5 h)
+    pool 'app' runs dry in 4.7 h (112 min to 16.0 h)
     """
     samples = choose_pool(pool, name)
     named = str(samples["pool"].iloc[0]) if len(samples) else str(name)
@@ -178,17 +182,18 @@ def forecast_exhaustion(
     out = samples["checked_out"].to_numpy(np.int64)
     floor = _never_below(out, seconds)
     lost = int(floor[-1])
-    # Since the last time when as few were out as ever will be again.
-    begin = int(np.flatnonzero(floor == floor[0])[0])
+    lost_at = times.repeat(np.diff(floor, prepend=floor[0]).tolist())
+    onset = find_onset(lost_at, times.iloc[0], times.iloc[-1]).at
+    since = times.iloc[0] if onset is None else onset
     need = int(np.quantile(out - floor, NEED, method="higher"))
     most = samples["size"] + samples["max_overflow"]
     if capacity is None and most.notna().any():
         capacity = int(most.dropna().iloc[-1])
-    exposure = float(seconds[-1] - seconds[begin])
+    exposure = float((times.iloc[-1] - since).total_seconds())
     reason = "" if capacity is not None else NO_CAPACITY
     if exposure <= 0:
         reason = "all samples are of one time"
-    events = lost - int(floor[0])
+    events = int((lost_at >= since).sum())
     return Forecast(
         named, times.iloc[-1], capacity, lost, need, events, exposure, reason
     )
@@ -197,10 +202,10 @@ def forecast_exhaustion(
 def _never_below(out: Any, seconds: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return below how many the number that is out did not fall any more.
 
-    In the last tenth of the time nobody knows yet what will come back: there it is the
-    least of that tenth.
+    At the end it is the least of the last samples.
     """
-    recent = seconds >= seconds[-1] - RECENT * (seconds[-1] - seconds[0])
+    recent = seconds >= seconds[-1] - RECENT_SHARE * (seconds[-1] - seconds[0])
+    recent[-RECENT:] = True
     last = out[recent].min()
     known = np.where(recent, last, out)
     least = np.minimum.accumulate(known[::-1])[::-1]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from diagkit.analyses.cohorts import count_cohorts
+from diagkit.analyses.hold_findings import check_holds
 from diagkit.analyses.leaks import check_leaks, choose_bin, count_leaks, find_leaks
 from diagkit.analyses.percentages import (
     check_percentages,
@@ -81,7 +82,11 @@ def analyse_incident(incident: Incident, every: str | None = None) -> Diagnosis:
     True
     """
     leaks = find_leaks(incident.logs)
-    found, parts = check_leaks(leaks), [check_pool(incident.pool)]
+    found = check_leaks(leaks)
+    parts = [
+        check_pool(incident.pool),
+        check_holds(incident.checkouts, incident.activity),
+    ]
     progress, audit, cohorts, matches = incident.progress, None, None, None
     if progress is not None:
         audit = audit_started_at(progress)

@@ -35,7 +35,7 @@ SHORTEST = 4
 # And a slope this part of it.
 SLOPE = 0.6
 # A level that changes by less, or by so many times its noise, is one.
-LEAST_CHANGE, CLEAR = 0.6, 2.0
+LEAST_CHANGE, CLEAR = 0.6, 1.5
 # A fall by so much of what was lost before gives it back.
 FALL = 0.6
 # A rise is sudden where so much of it is jumps, a staircase where they are so high.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from diagkit.analyses.exhaustion import forecast_exhaustion
 from diagkit.frames.findings import Finding, build_findings
 from diagkit.frames.pool import POOL
 
 # Connections that are out during all of this time at the end are called held.
 TAIL = pd.Timedelta("60s")
+# A forecast is worth a finding from so many lost on, and within so long.
+LEAST_LOST = 3
+SOON_S = 86_400.0
 
 
 def check_pool(pool: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +31,8 @@ def check_pool(pool: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         FINDINGS: ``pool_saturated`` where samples show no connection left (only
         where the samples hold ``max_overflow``), ``connections_held`` where some were
-        out in every sample of the last minute.
+        out in every sample of the last minute, ``pool_running_dry`` where they are lost
+        one by one and the pool has enough of them for a day at most.
 
     Raises
     ------
@@ -48,7 +53,11 @@ def check_pool(pool: pd.DataFrame) -> pd.DataFrame:
     for name, samples in pool.groupby("pool", sort=True):
         known = samples[samples["checked_out"].notna()].sort_values("timestamp")
         if len(known):
-            findings += [*_saturated(str(name), known), *_held(str(name), known)]
+            findings += [
+                *_saturated(str(name), known),
+                *_held(str(name), known),
+                *_running_dry(str(name), known),
+            ]
     return build_findings(findings)
 
 
@@ -98,6 +107,26 @@ def _held(name: str, samples: pd.DataFrame) -> list[Finding]:
             remedy="Compare with the leaks that the log names: a sync leak, or a "
             "connection that something keeps, leaves no record. Record checkouts to "
             "find the place.",
+        )
+    ]
+
+
+def _running_dry(name: str, samples: pd.DataFrame) -> list[Finding]:
+    found = forecast_exhaustion(samples)
+    if found.reason or found.events < LEAST_LOST or not 0 < found.wait_s[1] < SOON_S:
+        return []
+    low, middle, high = found.per_hour
+    return [
+        Finding(
+            code="pool_running_dry",
+            subject=f"pool {name}",
+            area="service",
+            severity="medium",
+            summary=found.conclusion,
+            evidence=f"{found.events} lost in {found.exposure_s:.0f} s: {middle:.3g} an "
+            f"hour ({low:.3g} to {high:.3g}), {found.need} in use besides",
+            remedy="A pool twice the size lasts longer and is empty all the same; find "
+            "what does not return its connections.",
         )
     ]
 

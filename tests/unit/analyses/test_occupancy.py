@@ -1,15 +1,20 @@
-"""Histories of a pool whose trouble is known, for tests."""
+"""Shapes of occupancy: hundreds of histories whose trouble is known."""
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from diagkit.analyses.occupancy import choose_pool, find_lines, find_shape
+from diagkit.errors import ContractError, SettingError
 from diagkit.frames.pool import POOL
 
+HISTORIES = 200
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -104,3 +109,58 @@ MAKERS = {
     "long_transaction": _long_transaction,
     "steady": _steady,
 }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", MAKERS)
+def test_shapes_are_told_apart(shape: str) -> None:
+    # Not the seeds that the settings were chosen with.
+    found = Counter(
+        find_shape(make_history(shape, seed)).name
+        for seed in range(10_000, 10_000 + HISTORIES)
+    )
+    assert found[shape] / HISTORIES >= 0.9, found
+
+
+def samples(out: list[int], name: str = "app") -> pd.DataFrame:
+    times = pd.date_range("2025-11-24", periods=len(out), freq="10s", tz="UTC")
+    return POOL.build({"timestamp": times, "pool": name, "checked_out": out})
+
+
+@pytest.mark.parametrize(
+    ("out", "name", "said"),
+    [
+        ([2] * 100, "steady", "no connection is kept (2.0 out throughout)"),
+        ([i // 10 for i in range(100)], "ramp", "lost one by one"),
+        (
+            [0] * 30 + [4] * 30 + [8] * 30,
+            "staircase",
+            "a job or a burst (the level rose by 8.0, and fell back 0 times)",
+        ),
+        ([i % 40 // 4 for i in range(200)], "sawtooth", "fell back 4 times"),
+        ([1] * 60 + [5] * 60 + [1] * 60, "long_transaction", "fell back 1 times"),
+        ([1] * 60 + [5] * 60, "undecided", "fits no shape"),
+        ([1] * 29, "undecided", "29 samples are too few"),
+        ([], "undecided", "0 samples are too few"),
+    ],
+)
+def test_a_shape_says_what_it_means(out: list[int], name: str, said: str) -> None:
+    found = find_shape(samples(out))
+    assert found.name == name
+    assert said in found.conclusion
+
+
+def test_several_pools_want_a_name() -> None:
+    both = pd.concat([samples([1, 2]), samples([3], "jobs")])
+    with pytest.raises(SettingError, match="name one of app, jobs"):
+        find_shape(both)
+    with pytest.raises(SettingError, match=r"no samples of pool 'job'.*jobs"):
+        find_shape(both, "job")
+    assert choose_pool(both, "jobs")["checked_out"].tolist() == [3]
+    with pytest.raises(ContractError):
+        find_shape(pd.DataFrame())
+
+
+def test_a_line_with_a_slope_is_one_line() -> None:
+    (line,) = find_lines(np.linspace(0, 10, 50))
+    assert (line.begin, round(line.first, 6), round(line.last, 6)) == (0, 0, 10)
