@@ -141,6 +141,10 @@ if TYPE_CHECKING:
         Signature as Signature,
         load_signatures as load_signatures,
     )
+    from diagkit.sources.activity import (
+        read_activity as read_activity,
+        sample_activity as sample_activity,
+    )
     from diagkit.sources.bundled import open_sample as open_sample
     from diagkit.sources.checkouts import (
         read_checkouts as read_checkouts,
@@ -157,10 +161,7 @@ if TYPE_CHECKING:
         strawberry_operations as strawberry_operations,
     )
     from diagkit.sources.packers import Limits as Limits
-    from diagkit.sources.pool import (
-        read_activity as read_activity,
-        read_pool as read_pool,
-    )
+    from diagkit.sources.pool import read_pool as read_pool
     from diagkit.sources.progress import read_progress as read_progress
     from diagkit.sources.readonly import prove_readonly as prove_readonly
     from diagkit.sources.recorder import PoolRecorder as PoolRecorder
@@ -236,6 +237,10 @@ _HOME = {
         "Signature",
         "load_signatures",
     ),
+    "diagkit.sources.activity": (
+        "read_activity",
+        "sample_activity",
+    ),
     "diagkit.sources.bundled": ("open_sample",),
     "diagkit.sources.checkouts": (
         "read_checkouts",
@@ -252,10 +257,7 @@ _HOME = {
         "strawberry_operations",
     ),
     "diagkit.sources.packers": ("Limits",),
-    "diagkit.sources.pool": (
-        "read_activity",
-        "read_pool",
-    ),
+    "diagkit.sources.pool": ("read_pool",),
     "diagkit.sources.progress": ("read_progress",),
     "diagkit.sources.readonly": ("prove_readonly",),
     "diagkit.sources.recorder": ("PoolRecorder",),

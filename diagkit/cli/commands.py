@@ -23,6 +23,7 @@ COMMANDS = (
     "audit",
     "backfill",
     "migration",
+    "pool",
     "report",
     "notebooks",
 )

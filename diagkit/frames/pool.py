@@ -33,5 +33,12 @@ ACTIVITY = Contract(
         Column("query_start", UTC_TIME, True),
         Column("state_change", UTC_TIME, True),
         Column("query", "str", True),
+        # The view's columns above are those that exports nearly always have.
+        Column("datname", "str", True, "", "the database it is connected to"),
+        Column("usename", "str", True, "", "who is logged in"),
+        Column("client_addr", "str", True, "", "missing where it came by a socket"),
+        Column("backend_type", "str", True, "", "client backend, autovacuum worker"),
+        # No column of the view: pg_blocking_pids(pid).
+        Column("blocked_by", "str", True, "", "pids that it waits for: 123 456"),
     ),
 )

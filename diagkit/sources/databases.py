@@ -8,6 +8,7 @@ the tool that diagnoses the leak becomes one. Here a connection lives as long as
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from diagkit.sources.urls import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "describe_url",
     "is_database_url",
     "list_tables",
+    "open_looks",
     "open_readonly",
     "sqlite_path",
 ]
@@ -72,27 +75,55 @@ def open_readonly(where: str | Path) -> Iterator[sa.Connection]:
         ...
     diagkit.errors.SourceNotFoundError: nowhere.sqlite: no such file
     """
+    with open_looks(where) as look, look() as connection:
+        yield connection
+
+
+@contextmanager
+def open_looks(
+    where: str | Path,
+) -> Iterator[Callable[[], AbstractContextManager[sa.Connection]]]:
+    """Open a database for several short looks at it, and close it after.
+
+    Parameters
+    ----------
+    where
+        As for `open_readonly`.
+
+    Yields
+    ------
+    callable
+        Each call gives a ``with`` block with the connection in a transaction of its
+        own, as that of `open_readonly` is. Between two looks the session is idle, and
+        not in a transaction.
+
+    Raises
+    ------
+    SourceError, SettingError, MissingExtraError
+        As for `open_readonly`, for every look.
+
+    Examples
+    --------
+    >>> with open_looks("nowhere.sqlite") as look:
+    ...     pass
+    Traceback (most recent call last):
+        ...
+    diagkit.errors.SourceNotFoundError: nowhere.sqlite: no such file
+    """
     name = describe_url(where)
     secrets = find_secrets(where)
     with _told(name, secrets):
         session = Session.prepare(where)
     try:
-        with _told(name, secrets):
-            connection, stop = _open(session)
-        try:
-            yield connection
-        except Exception:
-            raise
-        except BaseException:
-            # A Ctrl-C, or the end of the program, in the middle of a statement.
-            stop()
-            raise
-        finally:
-            _close(connection)
-    except DBAPIError as error:
-        if session.interrupted(error):
-            raise KeyboardInterrupt from None
-        refuse(name, error, secrets)
+        with _refused(session, name, secrets):
+            with _told(name, secrets):
+                connection = session.engine.connect()
+            try:
+                yield partial(_look, session, connection, name, secrets)
+            finally:
+                # The server may have closed it already: then nothing is left to close.
+                with suppress(DBAPIError):
+                    connection.close()
     finally:
         session.engine.dispose()
 
@@ -117,26 +148,42 @@ def list_tables(connection: sa.Connection, schema: str | None = None) -> list[st
 
 
 @contextmanager
+def _refused(session: Session, name: str, secrets: frozenset[str]) -> Iterator[None]:
+    """Tell what the database itself raises; a Ctrl-C stays one."""
+    try:
+        yield
+    except DBAPIError as error:
+        if session.interrupted(error):
+            raise KeyboardInterrupt from None
+        refuse(name, error, secrets)
+
+
+@contextmanager
+def _look(
+    session: Session, connection: sa.Connection, name: str, secrets: frozenset[str]
+) -> Iterator[sa.Connection]:
+    try:
+        with _refused(session, name, secrets):
+            with _told(name, secrets):
+                stop = session.begin(connection)
+            try:
+                yield connection
+            except Exception:
+                raise
+            except BaseException:
+                # A Ctrl-C, or the end of the program, in the middle of a statement.
+                stop()
+                raise
+    finally:
+        # The server may have closed it already: then there is nothing to roll back.
+        with suppress(DBAPIError):
+            connection.rollback()
+
+
+@contextmanager
 def _told(name: str, secrets: frozenset[str]) -> Iterator[None]:
     """Tell what a driver raises of an option, or a password, that it cannot use."""
     try:
         yield
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         refuse(name, error, secrets)
-
-
-def _open(session: Session) -> tuple[sa.Connection, Callable[[], None]]:
-    connection = session.engine.connect()
-    try:
-        return connection, session.begin(connection)
-    except BaseException:
-        _close(connection)
-        raise
-
-
-def _close(connection: sa.Connection) -> None:
-    # The server may have closed it already: then there is nothing to roll back.
-    with suppress(DBAPIError):
-        connection.rollback()
-    with suppress(DBAPIError):
-        connection.close()

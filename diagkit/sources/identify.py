@@ -13,8 +13,8 @@ from diagkit.sources.decoding import find_encoding
 from diagkit.sources.envelopes import HEAD_LINES, find_envelope
 from diagkit.sources.files import find_binary, read_head
 from diagkit.sources.formats import ANSI, load_registry, parse_json_line
-from diagkit.sources.pool import ACTIVITY_NAMES, POOL_NAMES
 from diagkit.sources.recordings import NAME
+from diagkit.sources.sampletables import ACTIVITY_NAMES, POOL_NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,12 +15,13 @@ from diagkit.errors import SourceFormatError, SourceNotFoundError
 from diagkit.frames.checkouts import CHECKOUTS
 from diagkit.frames.incidents import CONTENTS, MARKS, Incident, Readers
 from diagkit.frames.pool import ACTIVITY, POOL
+from diagkit.sources.activity import read_activity
 from diagkit.sources.checkouts import read_checkouts, read_recorded_pool
 from diagkit.sources.files import file_errors
 from diagkit.sources.identify import Identity, identify_file
 from diagkit.sources.logs import join_logs, read_log_file
 from diagkit.sources.paths import SourceFile, find_files
-from diagkit.sources.pool import read_activity, read_pool
+from diagkit.sources.pool import read_pool
 from diagkit.sources.progress import read_progress
 from diagkit.sources.settings import Settings, read_settings
 

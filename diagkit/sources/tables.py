@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 
 from diagkit.errors import SourceError, SourceFormatError, SourceNotFoundError, suggest
-from diagkit.sources.files import file_errors, open_bytes, open_text, read_head
+from diagkit.sources.files import (
+    file_errors,
+    open_bytes,
+    open_text,
+    read_head,
+    warn_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +124,9 @@ def table_columns(path: Path) -> list[str]:
     return header
 
 
-def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def read_table(
+    path: Path, columns: Sequence[str], *, cut_off: bool = False
+) -> pd.DataFrame:
     """Read some columns of a table file.
 
     Parameters
@@ -126,6 +135,9 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         A CSV (also ``.gz``) or parquet file.
     columns
         Names of its columns.
+    cut_off
+        Whether a last line of a CSV file that has no end was cut off: it is left out
+        then, with a warning.
 
     Returns
     -------
@@ -146,10 +158,10 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
                 return pd.read_parquet(path, columns=list(columns))
         except pa.ArrowException as error:
             raise _damaged(path, error) from None
-    return _read_csv(path, list(columns))
+    return _read_csv(path, list(columns), cut_off=cut_off)
 
 
-def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
+def _read_csv(path: Path, columns: list[str], *, cut_off: bool) -> pd.DataFrame:
     # pandas' own parser cuts rows that are longer than the header, and fills those that
     # are shorter, without a word; Arrow's refuses both.
     import pyarrow as pa
@@ -159,7 +171,7 @@ def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
         with open_bytes(path) as stream, file_errors(path):
             table = pa.csv.read_csv(
-                stream,
+                _whole_lines(stream, path) if cut_off else stream,
                 # With threads the error does not know the row.
                 pa.csv.ReadOptions(
                     use_threads=False, encoding="utf-16" if wide else "utf8"
@@ -176,6 +188,14 @@ def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
         raise _damaged(path, error) from None
     frame: pd.DataFrame = table.to_pandas()
     return frame.astype("str")
+
+
+def _whole_lines(stream: IO[bytes], path: Path) -> IO[bytes]:
+    data = stream.read()
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):
+        warn_of(path, "the last line was cut off; it is left out")
+    return io.BytesIO(data[:whole])
 
 
 def _damaged(path: Path, error: Exception) -> SourceError:

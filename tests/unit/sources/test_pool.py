@@ -7,7 +7,8 @@ import pytest
 
 from diagkit.errors import SourceError, SourceFormatError
 from diagkit.frames.pool import ACTIVITY, POOL
-from diagkit.sources.pool import read_activity, read_pool
+from diagkit.sources.activity import read_activity
+from diagkit.sources.pool import read_pool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ def test_snapshots_of_the_server(tmp_path: Path) -> None:
         ("time,checkedout\n2026-11-22T15:47:25Z,many\n", "'many' in row 1 is no whole"),
         ("time,checkedout\n2026-11-22T15:47:25Z,1.5\n", "'1.5' in row 1 is no whole"),
         ("time,checkedout\nnever,5\n", "'never' in row 1 is no time"),
-        ('time,checkedout\n"x,5\n', "is no CSV table"),
+        ('time,checkedout\n"x,5\n', "damaged CSV table"),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> None:
