@@ -116,8 +116,8 @@ def _held(checkouts: pd.DataFrame, activity: pd.DataFrame | None) -> Iterator[Fi
             subject=f"holder {holder}, {cause}",
             area="code",
             severity="medium",
-            summary=f"{holder} kept {len(rows)} {many} for {rows['held_s'].max():.0f} s "
-            f"at most: {_SAID[str(cause)]}",
+            summary=f"{holder} kept {len(rows)} {many}, the longest for "
+            f"{rows['held_s'].max():.0f} s: {_SAID[str(cause)]}",
             evidence=f"{rows['checked_out_at'].iloc[0]:%Y-%m-%d %H:%M:%S} UTC: "
             f"{rows['evidence'].iloc[0]}",
             remedy=_REMEDIES[str(cause)],

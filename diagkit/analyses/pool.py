@@ -123,8 +123,8 @@ def _running_dry(name: str, samples: pd.DataFrame) -> list[Finding]:
             area="service",
             severity="medium",
             summary=found.conclusion,
-            evidence=f"{found.events} lost in {found.exposure_s:.0f} s: {middle:.3g} an "
-            f"hour ({low:.3g} to {high:.3g}), {found.need} in use besides",
+            evidence=f"{found.events} lost in {found.exposure_s:.0f} s: {middle:.3g} "
+            f"an hour ({low:.3g} to {high:.3g}), {found.need} in use besides",
             remedy="A pool twice the size lasts longer and is empty all the same; find "
             "what does not return its connections.",
         )

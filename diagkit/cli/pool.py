@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import diagkit as dk
-from diagkit.cli.output import JsonOption
+from diagkit.cli.output import JsonOption, show
 
 pool = typer.Typer(
     help="Connections, from the side of the pool and of the server.",
@@ -20,7 +20,7 @@ pool = typer.Typer(
 
 @pool.callback()
 def group() -> None:
-    """Connections, from the side of the pool and of the server."""
+    """Record connections, from the side of the pool and of the server."""
 
 
 @pool.command()
@@ -51,12 +51,11 @@ def record(
 ) -> None:
     """Record what a PostgreSQL server's sessions do (pg_stat_activity) into a file.
 
-    Reads only. A Ctrl-C ends it, and what was recorded by then is kept; so it is after a
-    kill. Values in statements are left out. `dk.read_activity(FILE)` reads it.
+    Reads only. A Ctrl-C ends it, and what was recorded by then is kept; so it is after
+    a kill. Values in statements are left out. `dk.read_activity(FILE)` reads it.
 
     Example: diagkit pool record postgresql://monitor@db/app --for 10min --out a.parquet
     """
-    from diagkit.cli.output import show
     from diagkit.sources.activity import record_activity
 
     every_s = _seconds("--every", every)
