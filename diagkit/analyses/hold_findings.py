@@ -68,7 +68,7 @@ def check_holds(
     >>> for summary in check_holds(rows)["summary"]:
     ...     print(summary)
     app/tiles.py:12 load left 1 of 2 connections to the garbage collector (1 % to 99 %)
-    app/tiles.py:12 load kept 1 connection for 45 s at most: why, nothing tells
+    app/tiles.py:12 load kept 1 connection, the longest for 45 s: why, nothing tells
     """
     CHECKOUTS.check(checkouts)
     return build_findings([*_leaks(checkouts), *_held(checkouts, activity)])
@@ -93,9 +93,8 @@ def _leaks(checkouts: pd.DataFrame) -> Iterator[Finding]:
             area="code",
             severity="high",
             summary=f"{name} left {row.leaked} of {row.checkouts} connections to the "
-            f"garbage collector ({row.leak_low:.0%} to {row.leak_high:.0%})".replace(
-                "%", " %"
-            ),
+            f"garbage collector ({100 * row.leak_low:.0f} % to "
+            f"{100 * row.leak_high:.0f} %)",
             evidence="; ".join(
                 [said, f"{first:%Y-%m-%d %H:%M:%S} to {last:%H:%M:%S} UTC", *more]
             ),

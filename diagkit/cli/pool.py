@@ -12,15 +12,15 @@ import typer
 import diagkit as dk
 from diagkit.cli.output import JsonOption, show
 
-pool = typer.Typer(
-    help="Connections, from the side of the pool and of the server.",
-    no_args_is_help=True,
-)
+pool = typer.Typer(no_args_is_help=True)
 
 
 @pool.callback()
 def group() -> None:
-    """Record connections, from the side of the pool and of the server."""
+    """Record connections, from the side of the pool and of the server.
+
+    Example: diagkit pool record postgresql://monitor@db/app
+    """
 
 
 @pool.command()

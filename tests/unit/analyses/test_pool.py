@@ -50,3 +50,33 @@ def test_too_short_a_record_decides_nothing() -> None:
 def test_nothing_sampled_is_no_finding() -> None:
     assert check_pool(POOL.empty()).empty
     assert check_pool(make_pool([None] * 9)).empty
+
+
+def losing(every: int, count: int, size: int) -> pd.DataFrame:
+    """Make a pool that loses a connection each `every` samples of 10 s."""
+    pool = make_pool([number // every for number in range(every * count)], 0)
+    return pool.assign(size=pd.array([size] * len(pool), dtype="Int64"))
+
+
+def test_a_pool_that_runs_dry_within_a_day() -> None:
+    findings = check_pool(losing(every=6, count=10, size=100)).set_index("code")
+    dry = findings.loc["pool_running_dry"]
+    # The ninth went within the last minute, and may come back yet. 8 in 590 s are 48.8
+    # an hour; 100 - 8 - 1 are left for 112 min, a little less for the median.
+    assert dry["summary"] == (
+        "pool 'app' runs dry in 109 min (54 min to 4.4 h): 8 of 100 connections are lost"
+    )
+    assert dry["evidence"] == (
+        "8 lost in 590 s: 48.8 an hour (21.1 to 96.2), 1 in use besides"
+    )
+    assert dry["area"] == "service"
+
+
+def test_a_pool_that_lasts_for_days_is_no_finding() -> None:
+    codes = check_pool(losing(every=6, count=10, size=5000))["code"].tolist()
+    assert codes == ["connections_held"]
+
+
+def test_two_lost_are_too_few_for_a_forecast() -> None:
+    codes = check_pool(losing(every=30, count=3, size=20))["code"].tolist()
+    assert "pool_running_dry" not in codes
