@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from diagkit.analyses.reconciliation import reconcile
-from diagkit.frames.pool import ACTIVITY, POOL
+from diagkit.frames.pool import POOL
+from diagkit.sources.activity import sample_activity
 from diagkit.sources.checkouts import read_checkouts, read_recorded_pool
 from diagkit.sources.recorder import PoolRecorder
 
@@ -20,20 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 one = sa.text("select 1")
-SNAPSHOT = sa.text(
-    "select now() as timestamp, pid, application_name, state, "
-    "wait_event_type, wait_event, backend_start, xact_start, query_start, "
-    "state_change, query from pg_stat_activity where pid <> pg_backend_pid() "
-    "and backend_type = 'client backend'"
-)
 
 
 def watch(url: str) -> pd.DataFrame:
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.connect() as link:
-        rows = link.execute(SNAPSHOT).mappings().all()
-    engine.dispose()
-    return ACTIVITY.build({name: [r[name] for r in rows] for name in ACTIVITY.names})
+    return sample_activity(url, for_s=0)
 
 
 class NaiveGauge:

@@ -64,7 +64,8 @@ def test_a_pool_that_runs_dry_within_a_day() -> None:
     # The ninth went within the last minute, and may come back yet. 8 in 590 s are 48.8
     # an hour; 100 - 8 - 1 are left for 112 min, a little less for the median.
     assert dry["summary"] == (
-        "pool 'app' runs dry in 109 min (54 min to 4.4 h): 8 of 100 connections are lost"
+        "pool 'app' runs dry in 109 min (54 min to 4.4 h): "
+        "8 of 100 connections are lost"
     )
     assert dry["evidence"] == (
         "8 lost in 590 s: 48.8 an hour (21.1 to 96.2), 1 in use besides"
