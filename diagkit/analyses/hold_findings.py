@@ -76,6 +76,7 @@ def check_holds(
 
 def _leaks(checkouts: pd.DataFrame) -> Iterator[Finding]:
     table = count_holds(checkouts, by="holder")
+    table[["low", "high"]] = 100 * table[["leak_low", "leak_high"]]
     leaked = checkouts[checkouts["outcome"].astype("str") == LEAKED]
     for row in table[table["leaked"] > 0].itertuples():
         name = str(row.name)
@@ -93,8 +94,7 @@ def _leaks(checkouts: pd.DataFrame) -> Iterator[Finding]:
             area="code",
             severity="high",
             summary=f"{name} left {row.leaked} of {row.checkouts} connections to the "
-            f"garbage collector ({100 * row.leak_low:.0f} % to "
-            f"{100 * row.leak_high:.0f} %)",
+            f"garbage collector ({row.low:.0f} % to {row.high:.0f} %)",
             evidence="; ".join(
                 [said, f"{first:%Y-%m-%d %H:%M:%S} to {last:%H:%M:%S} UTC", *more]
             ),
