@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Cohorts as Cohorts,
         count_cohorts as count_cohorts,
     )
+    from diagkit.analyses.comparison import compare_incidents as compare_incidents
     from diagkit.analyses.exhaustion import (
         Forecast as Forecast,
         forecast_exhaustion as forecast_exhaustion,
@@ -274,6 +275,7 @@ _HOME = {
         "Cohorts",
         "count_cohorts",
     ),
+    "diagkit.analyses.comparison": ("compare_incidents",),
     "diagkit.analyses.exhaustion": (
         "Forecast",
         "forecast_exhaustion",

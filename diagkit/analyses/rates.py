@@ -1,4 +1,4 @@
-"""Shares and rates with exact intervals, and how long until so many more events.
+"""Shares and rates with exact intervals, their ratio, and how long until more events.
 
 The intervals are Clopper and Pearson's (1934) for a share, Garwood's (1936) for a rate:
 they hold the true value at least as often as they say, with few events too.
@@ -115,3 +115,48 @@ def bound_wait(
     if not events:
         return low, math.inf, math.inf
     return low, quantile(events + 0.5, 0.5), quantile(events, 1 - tail)
+
+
+def compare_rates(
+    before: int, exposure: float, after: int, after_exposure: float
+) -> tuple[float, float, float, float]:
+    """Return how many times as frequent events are as they were, and how sure that is.
+
+    Of all events, those after are a share that depends on the ratio of the rates alone
+    (Przyborowski and Wilenski, 1940): its exact interval gives that of the ratio, and
+    the test of the same name whether it is 1.
+
+    Parameters
+    ----------
+    before, after
+        How many events were seen.
+    exposure, after_exposure
+        During how long, or in how many requests.
+
+    Returns
+    -------
+    tuple of float
+        The ratio, the interval's low and high, and the p-value. Without an event: all
+        NaN.
+
+    Examples
+    --------
+    >>> [round(figure, 3) for figure in compare_rates(40, 10.0, 3, 8.0)]
+    [0.094, 0.019, 0.294, 0.0]
+    """
+    from scipy.special import bdtr, bdtrc
+
+    events = before + after
+    if not events:
+        return math.nan, math.nan, math.nan, math.nan
+
+    def ratio(share: float) -> float:
+        odds = share / (1 - share) if share < 1 else math.inf
+        return odds * exposure / after_exposure
+
+    low, high = bound_share(after, events)
+    expected = after_exposure / (exposure + after_exposure)
+    fewer = float(bdtr(after, events, expected))
+    more = float(bdtrc(after - 1, events, expected)) if after else 1.0
+    p_value = min(1.0, 2 * min(fewer, more))
+    return ratio(after / events), ratio(low), ratio(high), p_value

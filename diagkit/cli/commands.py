@@ -22,6 +22,7 @@ COMMANDS = (
     "logs",
     "audit",
     "backfill",
+    "compare",
     "migration",
     "pool",
     "report",

@@ -59,8 +59,29 @@ class Finding:
     @property
     def id(self) -> str:
         """The stable id: the code and a digest of the subject."""
-        digest = hashlib.sha256(f"{self.code}|{self.subject}".encode()).hexdigest()
-        return f"{self.code}-{digest[:8]}"
+        return name_finding(self.code, self.subject)
+
+
+def name_finding(code: str, subject: str) -> str:
+    """Return the id of a finding.
+
+    Parameters
+    ----------
+    code, subject
+        As in `Finding`.
+
+    Returns
+    -------
+    str
+        The code and a digest of the subject.
+
+    Examples
+    --------
+    >>> name_finding("port_conflict", "8000/tcp")
+    'port_conflict-f23cec48'
+    """
+    digest = hashlib.sha256(f"{code}|{subject}".encode()).hexdigest()
+    return f"{code}-{digest[:8]}"
 
 
 def build_findings(findings: Iterable[Finding]) -> pd.DataFrame:

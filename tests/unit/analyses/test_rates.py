@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from diagkit.analyses.rates import bound_rate, bound_share, bound_wait
+from diagkit.analyses.rates import (
+    bound_rate,
+    bound_share,
+    bound_wait,
+    compare_rates,
+)
 
 
 def at_most(part: int, whole: int, share: float) -> float:
@@ -71,3 +76,38 @@ def test_without_an_event_only_the_least_wait_is_known() -> None:
     low, middle, high = bound_wait(5, 0, 60.0)
     assert 0 < low < 300
     assert middle == high == math.inf
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.floats(0.1, 50), st.floats(0.1, 50))
+def test_the_ratio_of_rates_is_bounded_by_the_tails(
+    before: int, after: int, exposure: float, later: float
+) -> None:
+    ratio, low, high, p_value = compare_rates(before, exposure, after, later)
+    events = before + after
+    if not events:
+        assert all(math.isnan(figure) for figure in (ratio, low, high, p_value))
+        return
+    # Were the true ratio r, an event would be one of those after with this chance.
+    chance = lambda r: r * later / (r * later + exposure)  # noqa: E731
+    if after:
+        assert 1 - at_most(after - 1, events, chance(low)) == pytest.approx(0.025)
+    else:
+        assert low == ratio == 0
+    if before:
+        assert at_most(after, events, chance(high)) == pytest.approx(0.025)
+        assert ratio == pytest.approx(after / later / (before / exposure))
+    else:
+        assert high == ratio == math.inf
+    fewer = at_most(after, events, chance(1))
+    more = 1 - at_most(after - 1, events, chance(1)) if after else 1
+    assert p_value == pytest.approx(min(1, 2 * min(fewer, more)), abs=1e-9)
+    # The interval and the test say the same.
+    assert (p_value < 0.05) == (not low <= 1 <= high) or p_value == pytest.approx(0.05)
+
+
+def test_few_rates_that_did_not_change_seem_to_have() -> None:
+    chance = np.random.default_rng(3)
+    pairs = [(int(chance.poisson(12)), int(chance.poisson(4))) for _ in range(2000)]
+    found = [compare_rates(was, 3.0, now, 1.0) for was, now in pairs if was + now]
+    assert sum(p_value < 0.05 for *_, p_value in found) / len(found) < 0.05
+    assert sum(low <= 1 <= high for _, low, high, _ in found) / len(found) > 0.95
