@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from diagkit.analyses.cadence import find_cadence
-from diagkit.analyses.holds import LEAKED, count_holds, find_held
+from diagkit.analyses.holds import LEAKED, count_holds, find_held, name_places
 from diagkit.analyses.onset import find_onset
 from diagkit.frames.checkouts import CHECKOUTS
 from diagkit.frames.findings import Finding, build_findings
@@ -48,8 +48,8 @@ def check_holds(
     Returns
     -------
     pandas.DataFrame
-        FINDINGS: ``recorded_leak`` for each holder that left connections to the garbage
-        collector, with their number, share, operations, cadence and onset;
+        FINDINGS: ``recorded_leak`` for each function that left connections to the
+        garbage collector, with their number, share, operations, cadence and onset;
         ``connection_held`` for each holder and cause that kept one for more than half a
         minute.
 
@@ -75,26 +75,29 @@ def check_holds(
 
 
 def _leaks(checkouts: pd.DataFrame) -> Iterator[Finding]:
-    table = count_holds(checkouts, by="holder")
+    places = checkouts.assign(holder=name_places(checkouts["holder"]))
+    table = count_holds(places, by="holder")
     table[["low", "high"]] = 100 * table[["leak_low", "leak_high"]]
-    leaked = checkouts[checkouts["outcome"].astype("str") == LEAKED]
+    lost = checkouts["outcome"].astype("str") == LEAKED
     for row in table[table["leaked"] > 0].itertuples():
         name = str(row.name)
-        own = leaked[leaked["holder"].fillna(UNATTRIBUTED) == name]
-        every = checkouts[checkouts["holder"].fillna(UNATTRIBUTED) == name]
+        every = checkouts[places["holder"].fillna(UNATTRIBUTED) == name]
+        own = every[lost.loc[every.index]]
         operations = own["operation"].fillna(UNATTRIBUTED).value_counts()
         said = ", ".join(f"{n} in {what}" for what, n in operations.head(3).items())
         cadence, onset = find_cadence(own), find_onset(every)
         more = [] if cadence.period_s is None else [cadence.conclusion]
         more += [] if onset.at is None else [onset.conclusion]
         first, last = own["checked_out_at"].min(), own["checked_out_at"].max()
+        lines = own["holder"].fillna(UNATTRIBUTED).drop_duplicates().sort_values()
         yield Finding(
             code="recorded_leak",
             subject=f"holder {name}",
             area="code",
             severity="high",
-            summary=f"{name} left {row.leaked} of {row.checkouts} connections to the "
-            f"garbage collector ({row.low:.0f} % to {row.high:.0f} %)",
+            summary=f"{' and '.join(lines)} left {row.leaked} of {row.checkouts} "
+            f"connections to the garbage collector ({row.low:.0f} % to "
+            f"{row.high:.0f} %)",
             evidence="; ".join(
                 [said, f"{first:%Y-%m-%d %H:%M:%S} to {last:%H:%M:%S} UTC", *more]
             ),

@@ -23,6 +23,27 @@ BY = ("operation", "holder", "pool")
 LEAKED = "garbage_collected"
 
 
+def name_places(holders: pd.Series) -> pd.Series:
+    """Leave the line out of holders: a function stays the same when lines are added.
+
+    Parameters
+    ----------
+    holders
+        As in CHECKOUTS: file:line function.
+
+    Returns
+    -------
+    pandas.Series
+        File and function.
+
+    Examples
+    --------
+    >>> name_places(pd.Series(["app/tiles.py:12 load"])).tolist()
+    ['app/tiles.py load']
+    """
+    return holders.str.replace(r":\d+ ", " ", n=1, regex=True)
+
+
 def find_held(
     checkouts: pd.DataFrame,
     longer_than_s: float = 30,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from diagkit.analyses.holds import count_holds
+from diagkit.analyses.holds import count_holds, name_places
 from diagkit.analyses.kinds import CODES, count_words
 from diagkit.analyses.leak_findings import SILENT
 from diagkit.frames.findings import name_finding
@@ -79,12 +79,12 @@ def count_tallies(diagnosis: Diagnosis, per: str, exposure: float) -> dict[str, 
         As `analyse_incident` gives it.
     per, exposure
         What events of the logs are counted against, and how many of these there were.
-        Recorded leaks are counted against the checkouts of their holder.
+        Recorded leaks are counted against the checkouts of their function.
 
     Returns
     -------
     dict
-        A `Tally` for each id of a finding; for holders also those that lost nothing.
+        A `Tally` for each id of a finding; for functions also those that lost nothing.
     """
     tallies = {}
     leaks = diagnosis.leaks[["kind", "signature"]].astype("str")
@@ -94,7 +94,9 @@ def count_tallies(diagnosis: Diagnosis, per: str, exposure: float) -> dict[str, 
             words = count_words(kind, 2).removeprefix("2 ")
             name = name_finding(code, signature)
             tallies[name] = Tally(code, words, events, per, exposure)
-    holders = count_holds(diagnosis.incident.checkouts, by="holder")
+    checkouts = diagnosis.incident.checkouts
+    places = checkouts.assign(holder=name_places(checkouts["holder"]))
+    holders = count_holds(places, by="holder")
     columns = (holders[name] for name in ("name", "leaked", "checkouts"))
     for holder, lost, checkouts in zip(*columns, strict=True):
         words = f"connections of {holder} left to the garbage collector"

@@ -69,6 +69,19 @@ def test_a_leak_without_a_holder_is_unattributed() -> None:
     assert check_holds(rows)["summary"][0].startswith("unattributed left 1 of 1")
 
 
+def test_lines_of_one_function_are_one_finding() -> None:
+    rows = recorded(
+        (0, 1.0, "garbage_collected", "a.py:12 f", "x"),
+        (1, 1.0, "garbage_collected", "a.py:30 f", "x"),
+        (2, 1.0, "returned", "a.py:40 f", "x"),
+    )
+    found = check_holds(rows)
+    assert len(found) == 1
+    assert found["summary"][0].startswith("a.py:12 f and a.py:30 f left 2 of 3")
+    moved = rows.assign(holder=rows["holder"].str.replace(":12", ":13"))
+    assert check_holds(moved)["id"].tolist() == found["id"].tolist()
+
+
 def test_what_was_kept_for_long_is_told_by_its_cause() -> None:
     rows = recorded(
         (0, 60.0, "returned", "report.py:3 build", "report"),
