@@ -69,6 +69,30 @@ _ALL = (
         "infrastructure",
         "time{s} a server did not get through to the one behind it",
     ),
+    Kind(
+        "unreachable",
+        "unreachable",
+        "infrastructure",
+        "time{s} nobody listened where a service was expected",
+    ),
+    Kind(
+        "name_resolution",
+        "name_not_resolved",
+        "infrastructure",
+        "name{s} of a host that could not be resolved",
+    ),
+    Kind(
+        "dependency_down",
+        "dependency_down",
+        "service",
+        "time{s} the database let nobody in",
+    ),
+    Kind(
+        "schema_mismatch",
+        "schema_mismatch",
+        "data",
+        "statement{s} about a column or table that is not there",
+    ),
     Kind("crash", "server_crash", "service", "request{s} or worker{s} that broke off"),
     Kind(
         "address_in_use", "port_conflict", "infrastructure", "start{s} on a taken port"
