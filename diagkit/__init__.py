@@ -68,6 +68,10 @@ if TYPE_CHECKING:
         audit_started_at as audit_started_at,
     )
     from diagkit.analyses.reconciliation import reconcile as reconcile
+    from diagkit.analyses.sessions import (
+        count_occupancy as count_occupancy,
+        find_sessions as find_sessions,
+    )
     from diagkit.analyses.stackframes import find_frames as find_frames
     from diagkit.analyses.templates import count_templates as count_templates
     from diagkit.charts.backfill import plot_backfill as plot_backfill
@@ -129,6 +133,7 @@ if TYPE_CHECKING:
         Reconciliation as Reconciliation,
     )
     from diagkit.frames.schemas import DatabaseSchema as DatabaseSchema
+    from diagkit.frames.sessions import OCCUPANCY as OCCUPANCY, SESSIONS as SESSIONS
     from diagkit.frames.stackframes import STACKFRAMES as STACKFRAMES
     from diagkit.frames.starts import CANDIDATES as CANDIDATES
     from diagkit.frames.templates import TEMPLATES as TEMPLATES
@@ -230,6 +235,10 @@ _HOME = {
         "Reconciliation",
     ),
     "diagkit.frames.schemas": ("DatabaseSchema",),
+    "diagkit.frames.sessions": (
+        "OCCUPANCY",
+        "SESSIONS",
+    ),
     "diagkit.frames.stackframes": ("STACKFRAMES",),
     "diagkit.frames.starts": ("CANDIDATES",),
     "diagkit.frames.templates": ("TEMPLATES",),
@@ -322,6 +331,10 @@ _HOME = {
         "audit_started_at",
     ),
     "diagkit.analyses.reconciliation": ("reconcile",),
+    "diagkit.analyses.sessions": (
+        "count_occupancy",
+        "find_sessions",
+    ),
     "diagkit.analyses.stackframes": ("find_frames",),
     "diagkit.analyses.templates": ("count_templates",),
     "diagkit.charts.backfill": ("plot_backfill",),
