@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,13 @@ def connect(url: str, name: str, database: str = "shop") -> sa.Connection:
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
 
+def wait_for_setting(link: sa.Connection, name: str, value: str) -> None:
+    asked = sa.text("select setting from pg_settings where name = :name")
+    end = time.monotonic() + 30
+    while link.scalar(asked, {"name": name}) != value:
+        assert time.monotonic() < end, f"{name} did not become {value}"
+
+
 def test_what_clients_did_is_what_the_log_tells(
     server: tuple[str, Path], tmp_path: Path
 ) -> None:
@@ -65,31 +73,33 @@ def test_what_clients_did_is_what_the_log_tells(
 
     def wait_for(text: bytes, number: int) -> None:
         """Until the log has so many lines of sessions of the database shop."""
-        while True:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
             lines = log.read_bytes().splitlines()
             if sum(text in one and b"database=shop" in one for one in lines) == number:
                 return
+        pytest.fail(f"no {text!r} in {log.read_text()}")
 
     other = connect(url, "administrator", "postgres")
     other.execute(sa.text("create database shop"))
-    # As where somebody turns the logging on because something is wrong already.
-    early = begin("before the log")
     for name in ("log_connections", "log_disconnections"):
         other.execute(sa.text(f"alter system set {name} = 'on'"))
     other.execute(sa.text("select pg_reload_conf()"))
-    on = sa.text("select setting from pg_settings where name = 'log_connections'")
-    while early.scalar(on) != "on":
-        pass
+    wait_for_setting(other, "log_connections", "on")
+    early = begin("before the log")
+    wait_for(b"connection authorized: ", 1)
+    # What is read begins here, as a rotated log does.
+    since = len(log.read_bytes())
     first, second = begin("my app"), begin("my app, too")
     for name, link in (("my app", first), ("before the log", early)):
         truth[name].append(link.scalar(now))
         link.close()
     wait_for(b"disconnection: ", 2)
     third = begin("at last")
-    wait_for(b"connection authorized: ", 3)
+    wait_for(b"connection authorized: ", 4)
 
     copy = tmp_path / "postgresql.log"
-    copy.write_bytes(log.read_bytes())
+    copy.write_bytes(log.read_bytes()[since:])
     rows = find_sessions(read_logs(copy, progress=False))
     for link in (second, third, other):
         link.close()

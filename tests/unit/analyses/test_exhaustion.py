@@ -49,8 +49,8 @@ def test_a_pool_that_is_just_too_small_loses_nothing() -> None:
     found = forecast_exhaustion(samples([0, 10] * 30))
     assert found.wait_s == (0, 0, 0)
     assert found.conclusion == (
-        "pool 'app' has none to spare: its users need 10 of 10 connections, and none is "
-        "lost for good"
+        "pool 'app' has none to spare: its users need 10 of 10 connections, and none "
+        "is lost for good"
     )
 
 
