@@ -26,7 +26,7 @@ ENDED = (
 )
 RESTARTED = r"^(?:database system is ready to accept|starting PostgreSQL )"
 # A session begins before it is authorized: by as much as a slow login takes.
-LOGIN = pd.Timedelta("5s")
+LOGIN = pd.Timedelta("1s")
 # By how much a beginning that is worked out may seem later than it was: the server
 # measures milliseconds, and some logs write whole seconds.
 PRECISE, ROUNDED = pd.Timedelta("2ms"), pd.Timedelta("1001ms")
@@ -42,8 +42,8 @@ def find_sessions(logs: pd.DataFrame) -> pd.DataFrame:
     its process died without a word.
 
     Sessions that began before the first record and did not end before the last one
-    leave no line at all. One that began within seconds before the first record may be
-    taken for another one's beginning just after it.
+    leave no line at all. One that began within a second before the first record may be
+    taken for one that began just after it.
 
     Parameters
     ----------
