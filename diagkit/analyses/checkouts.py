@@ -145,8 +145,10 @@ def _conclude(holders: pd.DataFrame) -> str:
     if not held:
         return said
     worst = holders.sort_values("held", ascending=False, kind="stable").iloc[0]
-    more = f"{held} still out at the end, {worst['held']} of {worst['holder']}"
-    return f"{said}; {more}" if leaked else f"{more[0].upper()}{more[1:]}"
+    more = f"{held} of {worst['holder']} still out at the end"
+    if held > worst["held"]:
+        more = f"{held} still out at the end, {worst['held']} of {worst['holder']}"
+    return f"{said}; {more}" if leaked else more
 
 
 def _left(

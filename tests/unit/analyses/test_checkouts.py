@@ -62,7 +62,7 @@ def test_only_so_many_bars_are_kept() -> None:
     assert len(layout.bars) == BARS
     assert (layout.bars["outcome"] == "held").sum() == 1
     assert layout.left_out == ("1 checkouts, 1 s or shorter",)
-    assert layout.conclusion == "1 still out at the end, 1 of a"
+    assert layout.conclusion == "1 of a still out at the end"
 
 
 def test_the_conclusion_names_who_lost_most() -> None:
@@ -71,7 +71,7 @@ def test_the_conclusion_names_who_lost_most() -> None:
         make([lost, lost, ("a", 0, 1.0, "garbage_collected"), ("a", 1, 9.0, "held")]), 9
     )
     assert layout.conclusion == (
-        "b lost 2 of 2 connections, all holders 3; 1 still out at the end, 1 of a"
+        "b lost 2 of 2 connections, all holders 3; 1 of a still out at the end"
     )
     assert (
         lay_out_holders(CHECKOUTS.empty(), 3).conclusion == "No checkout was recorded"

@@ -87,8 +87,8 @@ def test_leaks_are_hatched_marked_and_counted() -> None:
 def test_the_title_is_the_conclusion_and_what_is_left_out_is_said() -> None:
     ax = plot_holders(make(), limit=1)
     assert ax.get_title(loc="left") == (
-        "app.py:7 load lost 1 of 2 connections; 1 still out at the end, 1 of "
-        "app.py:9 \\$keep^{"
+        "app.py:7 load lost 1 of 2 connections; 1 of app.py:9 \\$keep^{ still out at "
+        "the end"
     )
     assert ax.texts[-1].get_text() == "left out: and 2 more holders"
 
