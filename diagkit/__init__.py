@@ -74,9 +74,15 @@ if TYPE_CHECKING:
     )
     from diagkit.analyses.stackframes import find_frames as find_frames
     from diagkit.analyses.templates import count_templates as count_templates
+    from diagkit.analyses.utilisation import count_utilisation as count_utilisation
     from diagkit.charts.backfill import plot_backfill as plot_backfill
+    from diagkit.charts.checkouts import (
+        plot_holders as plot_holders,
+        plot_waits as plot_waits,
+    )
     from diagkit.charts.cohorts import plot_cohorts as plot_cohorts
     from diagkit.charts.leaks import plot_leaks as plot_leaks
+    from diagkit.charts.pool import plot_pool as plot_pool
     from diagkit.charts.progress import plot_started_at as plot_started_at
     from diagkit.errors import (
         ContractError as ContractError,
@@ -137,6 +143,7 @@ if TYPE_CHECKING:
     from diagkit.frames.stackframes import STACKFRAMES as STACKFRAMES
     from diagkit.frames.starts import CANDIDATES as CANDIDATES
     from diagkit.frames.templates import TEMPLATES as TEMPLATES
+    from diagkit.frames.utilisation import UTILISATION as UTILISATION
     from diagkit.redaction.text import (
         redact_frame as redact_frame,
         redact_text as redact_text,
@@ -242,6 +249,7 @@ _HOME = {
     "diagkit.frames.stackframes": ("STACKFRAMES",),
     "diagkit.frames.starts": ("CANDIDATES",),
     "diagkit.frames.templates": ("TEMPLATES",),
+    "diagkit.frames.utilisation": ("UTILISATION",),
     "diagkit.signatures.catalogue": (
         "Signature",
         "load_signatures",
@@ -337,9 +345,15 @@ _HOME = {
     ),
     "diagkit.analyses.stackframes": ("find_frames",),
     "diagkit.analyses.templates": ("count_templates",),
+    "diagkit.analyses.utilisation": ("count_utilisation",),
     "diagkit.charts.backfill": ("plot_backfill",),
+    "diagkit.charts.checkouts": (
+        "plot_holders",
+        "plot_waits",
+    ),
     "diagkit.charts.cohorts": ("plot_cohorts",),
     "diagkit.charts.leaks": ("plot_leaks",),
+    "diagkit.charts.pool": ("plot_pool",),
     "diagkit.charts.progress": ("plot_started_at",),
     "diagkit.redaction.text": (
         "redact_frame",
