@@ -74,11 +74,14 @@ class RecordingTail:
         tuple of pandas.DataFrame
             POOL and CHECKOUTS of the window.
         """
+        oldest = now - self._last_us
         for part, path in self._parts():
             self._read(part, path)
-            self._trim(now - self._last_us)
+            self._trim(oldest)
+        # The window begins with what was so at its beginning.
+        head = {**self._head, "at": oldest, "carried": len(self._open)}
         lines = [
-            *([{**self._head, "carried": len(self._open)}] if self._head else []),
+            *([head] if self._head else []),
             *({**line, "event": "carried"} for line in self._open.values()),
             *self._kept,
         ]
@@ -120,9 +123,8 @@ class RecordingTail:
                 self._open.setdefault(line["id"], line)
             elif "outcome" in line:
                 self._open.pop(line.get("id", 0), None)
-            # The window begins with what was so at its beginning.
             figures: Line = {n: line[n] for n in ("out", "waiting") if n in line}
-            self._head = {**self._head, **figures, "at": oldest}
+            self._head = {**self._head, **figures}
 
 
 class ServerWatch:
