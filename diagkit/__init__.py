@@ -178,6 +178,8 @@ if TYPE_CHECKING:
     from diagkit.sources.readonly import prove_readonly as prove_readonly
     from diagkit.sources.recorder import PoolRecorder as PoolRecorder
     from diagkit.sources.schemas import read_schema as read_schema
+    from diagkit.sources.watches import watch_server as watch_server
+    from diagkit.widgets.pool import PoolExplorer as PoolExplorer
 
 # Where each public name lives. Modules are listed by room; __all__ is sorted below.
 _HOME = {
@@ -279,6 +281,7 @@ _HOME = {
     "diagkit.sources.readonly": ("prove_readonly",),
     "diagkit.sources.recorder": ("PoolRecorder",),
     "diagkit.sources.schemas": ("read_schema",),
+    "diagkit.sources.watches": ("watch_server",),
     "diagkit.analyses.backfill": (
         "BackfillPlan",
         "plan_backfill",
@@ -355,6 +358,7 @@ _HOME = {
     "diagkit.charts.leaks": ("plot_leaks",),
     "diagkit.charts.pool": ("plot_pool",),
     "diagkit.charts.progress": ("plot_started_at",),
+    "diagkit.widgets.pool": ("PoolExplorer",),
     "diagkit.redaction.text": (
         "redact_frame",
         "redact_text",
