@@ -69,11 +69,21 @@ if TYPE_CHECKING:
         audit_started_at as audit_started_at,
     )
     from diagkit.analyses.reconciliation import reconcile as reconcile
+    from diagkit.analyses.sessions import (
+        count_occupancy as count_occupancy,
+        find_sessions as find_sessions,
+    )
     from diagkit.analyses.stackframes import find_frames as find_frames
     from diagkit.analyses.templates import count_templates as count_templates
+    from diagkit.analyses.utilisation import count_utilisation as count_utilisation
     from diagkit.charts.backfill import plot_backfill as plot_backfill
+    from diagkit.charts.checkouts import (
+        plot_holders as plot_holders,
+        plot_waits as plot_waits,
+    )
     from diagkit.charts.cohorts import plot_cohorts as plot_cohorts
     from diagkit.charts.leaks import plot_leaks as plot_leaks
+    from diagkit.charts.pool import plot_pool as plot_pool
     from diagkit.charts.progress import plot_started_at as plot_started_at
     from diagkit.errors import (
         ContractError as ContractError,
@@ -130,9 +140,11 @@ if TYPE_CHECKING:
         Reconciliation as Reconciliation,
     )
     from diagkit.frames.schemas import DatabaseSchema as DatabaseSchema
+    from diagkit.frames.sessions import OCCUPANCY as OCCUPANCY, SESSIONS as SESSIONS
     from diagkit.frames.stackframes import STACKFRAMES as STACKFRAMES
     from diagkit.frames.starts import CANDIDATES as CANDIDATES
     from diagkit.frames.templates import TEMPLATES as TEMPLATES
+    from diagkit.frames.utilisation import UTILISATION as UTILISATION
     from diagkit.redaction.text import (
         redact_frame as redact_frame,
         redact_text as redact_text,
@@ -167,6 +179,8 @@ if TYPE_CHECKING:
     from diagkit.sources.readonly import prove_readonly as prove_readonly
     from diagkit.sources.recorder import PoolRecorder as PoolRecorder
     from diagkit.sources.schemas import read_schema as read_schema
+    from diagkit.sources.watches import watch_server as watch_server
+    from diagkit.widgets.pool import PoolExplorer as PoolExplorer
 
 # Where each public name lives. Modules are listed by room; __all__ is sorted below.
 _HOME = {
@@ -231,9 +245,14 @@ _HOME = {
         "Reconciliation",
     ),
     "diagkit.frames.schemas": ("DatabaseSchema",),
+    "diagkit.frames.sessions": (
+        "OCCUPANCY",
+        "SESSIONS",
+    ),
     "diagkit.frames.stackframes": ("STACKFRAMES",),
     "diagkit.frames.starts": ("CANDIDATES",),
     "diagkit.frames.templates": ("TEMPLATES",),
+    "diagkit.frames.utilisation": ("UTILISATION",),
     "diagkit.signatures.catalogue": (
         "Signature",
         "load_signatures",
@@ -263,6 +282,7 @@ _HOME = {
     "diagkit.sources.readonly": ("prove_readonly",),
     "diagkit.sources.recorder": ("PoolRecorder",),
     "diagkit.sources.schemas": ("read_schema",),
+    "diagkit.sources.watches": ("watch_server",),
     "diagkit.analyses.backfill": (
         "BackfillPlan",
         "plan_backfill",
@@ -324,12 +344,23 @@ _HOME = {
         "audit_started_at",
     ),
     "diagkit.analyses.reconciliation": ("reconcile",),
+    "diagkit.analyses.sessions": (
+        "count_occupancy",
+        "find_sessions",
+    ),
     "diagkit.analyses.stackframes": ("find_frames",),
     "diagkit.analyses.templates": ("count_templates",),
+    "diagkit.analyses.utilisation": ("count_utilisation",),
     "diagkit.charts.backfill": ("plot_backfill",),
+    "diagkit.charts.checkouts": (
+        "plot_holders",
+        "plot_waits",
+    ),
     "diagkit.charts.cohorts": ("plot_cohorts",),
     "diagkit.charts.leaks": ("plot_leaks",),
+    "diagkit.charts.pool": ("plot_pool",),
     "diagkit.charts.progress": ("plot_started_at",),
+    "diagkit.widgets.pool": ("PoolExplorer",),
     "diagkit.redaction.text": (
         "redact_frame",
         "redact_text",

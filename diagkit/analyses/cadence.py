@@ -132,7 +132,7 @@ def times_of(events: Any) -> pd.Series:
     Parameters
     ----------
     events
-        LEAKS, CHECKOUTS (those that leaked, when they were checked out), or times.
+        LEAKS, CHECKOUTS (those that leaked, when they were asked for), or times.
 
     Returns
     -------
@@ -149,7 +149,8 @@ def times_of(events: Any) -> pd.Series:
     elif "outcome" in events.columns:
         rows = CHECKOUTS.check(events)
         leaked = rows["outcome"].astype("str") == "garbage_collected"
-        times = rows.loc[leaked, "checked_out_at"]
+        waited = pd.to_timedelta(rows["wait_s"].fillna(0.0), unit="s")
+        times = (rows["checked_out_at"] - waited.dt.floor("us"))[leaked]
     elif "signature" in events.columns:
         times = LEAKS.check(events)["timestamp"]
     else:

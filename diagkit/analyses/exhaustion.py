@@ -106,6 +106,11 @@ class Forecast:
         """What it says, in one sentence."""
         if self.reason:
             return f"pool {self.pool!r}: no forecast ({self.reason})"
+        if self.left <= 0 and not self.lost:
+            return (
+                f"pool {self.pool!r} has none to spare: its users need {self.need} of "
+                f"{self.capacity} connections, and none is lost for good"
+            )
         if self.left <= 0:
             return (
                 f"pool {self.pool!r} is used up: {self.lost} of {self.capacity} "

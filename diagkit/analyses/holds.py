@@ -193,6 +193,7 @@ class _Seen:
     transaction_s: float
     still_s: float
     last: str
+    waited: str
 
 
 class _Sessions:
@@ -218,7 +219,18 @@ class _Sessions:
             _longest(rows, "xact_start", held.start),
             _seconds(end - last["state_change"]) if last["state"] != "active" else 0.0,
             str(last["state"]),
+            _locks(rows),
         )
+
+
+def _locks(rows: pd.DataFrame) -> str:
+    """Say for whose lock a session waited; empty where for none."""
+    waits = rows[rows["wait_event_type"].astype("str") == "Lock"]
+    if waits.empty:
+        return ""
+    pids = waits["blocked_by"].dropna().mode()
+    whose = f" of pid {pids.iloc[0].replace(' ', ', ')}" if len(pids) else ""
+    return f", and waited for a lock{whose} in {len(waits)} of {len(rows)}"
 
 
 def _longest(rows: pd.DataFrame, began: str, start: pd.Timestamp) -> float:
@@ -258,7 +270,7 @@ def _judge(
     if seen.query_s >= MOST * held.held_s:
         return (
             "slow_query",
-            f"{ended}; one query ran for {seen.query_s:.1f} s ({times})",
+            f"{ended}; one query ran for {seen.query_s:.1f} s{seen.waited} ({times})",
         )
     if out and seen.still_s >= max(longer_than_s, MOST * held.held_s):
         return "leak", (

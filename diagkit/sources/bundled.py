@@ -1,11 +1,11 @@
-"""What comes with diagkit: the sample incident and the notebooks."""
+"""What comes with diagkit: the sample incidents and the notebooks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diagkit.errors import SourceNotFoundError
+from diagkit.errors import SourceNotFoundError, suggest
 from diagkit.sources.incidents import open_incident
 
 if TYPE_CHECKING:
@@ -45,8 +45,14 @@ def find_bundled(name: str) -> Path:
     raise SourceNotFoundError(msg)
 
 
-def open_sample() -> Incident:
-    """Open the incident that comes with diagkit: a dashboard that leaks connections.
+def open_sample(name: str = SAMPLE) -> Incident:
+    """Open an incident that comes with diagkit.
+
+    Parameters
+    ----------
+    name
+        ``tenant_dashboard``: a dashboard that leaks connections, and its progress after
+        a migration. ``pool_pressure``: a shop whose pools run short, recorded.
 
     Returns
     -------
@@ -56,11 +62,17 @@ def open_sample() -> Incident:
     Raises
     ------
     SourceNotFoundError
-        If the installation lacks it.
+        If there is no such sample, or the installation lacks it.
 
     Examples
     --------
     >>> open_sample().name
     'tenant_dashboard'
     """
-    return open_incident(find_bundled("data_samples") / SAMPLE)
+    folder = find_bundled("data_samples")
+    names = sorted(one.name for one in folder.iterdir() if one.is_dir())
+    if name not in names:
+        near = suggest(name, names)
+        msg = f"{name!r} is no sample of diagkit's: {', '.join(names)}{near}"
+        raise SourceNotFoundError(msg)
+    return open_incident(folder / name)

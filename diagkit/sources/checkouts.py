@@ -63,8 +63,12 @@ def read_checkouts(path: str | PathLike[str]) -> pd.DataFrame:
     >>> connection.close()
     >>> engine.dispose()
     """
-    rows = [row for one in _recordings(path) for row in one.checkouts()]
-    frame = pd.DataFrame(rows)
+    return frame_checkouts(_recordings(path))
+
+
+def frame_checkouts(recordings: list[Read]) -> pd.DataFrame:
+    """Return the checkouts of recordings, as `read_checkouts` does."""
+    frame = pd.DataFrame([row for one in recordings for row in one.checkouts()])
     for name in ("checked_out_at", "checked_in_at", "ended_at"):
         frame[name] = _times(frame.get(name))
     if "outcome" in frame:
@@ -114,8 +118,12 @@ def read_recorded_pool(path: str | PathLike[str]) -> pd.DataFrame:
     np.int64(1)
     >>> engine.dispose()
     """
-    rows = [row for one in _recordings(path) for row in one.samples()]
-    frame = pd.DataFrame(rows)
+    return frame_samples(_recordings(path))
+
+
+def frame_samples(recordings: list[Read]) -> pd.DataFrame:
+    """Return the samples of recordings, as `read_recorded_pool` does."""
+    frame = pd.DataFrame([row for one in recordings for row in one.samples()])
     frame["timestamp"] = _times(frame.get("timestamp"))
     frame = POOL.conform(frame)
     above = frame["checked_out"] + frame["checked_in"] - frame["size"]
@@ -197,7 +205,7 @@ _FURTHER = {
 
 
 @dataclass
-class _Read:
+class Read:
     """One recording: the lines of its files, in order."""
 
     id: str
@@ -207,6 +215,7 @@ class _Read:
 
     @property
     def named(self) -> str:
+        """The pool's name, with the recording's where others have the same."""
         return f"{self.pool} ({self.id})" if self.shared else self.pool
 
     def checkouts(self) -> Iterator[Line]:
@@ -239,6 +248,7 @@ class _Read:
         yield from every.values()
 
     def samples(self) -> Iterator[Line]:
+        """Return what each line says of the pool."""
         size = most = idle = None
         for line in self.lines:
             event = line["event"]
@@ -261,6 +271,7 @@ class _Read:
                 }
 
     def events(self) -> Iterator[Line]:
+        """Return what happened, a line an event."""
         for line in self.lines:
             if line["event"] not in _BOOKKEEPING:
                 number = line.get("id")
@@ -317,7 +328,7 @@ def _times(values: Any) -> pd.Series:
     return pd.Series(pd.to_datetime(pd.Series(whole), unit="us", utc=True))
 
 
-def _recordings(path: str | PathLike[str]) -> list[_Read]:
+def _recordings(path: str | PathLike[str]) -> list[Read]:
     folder = Path(path)
     if not folder.is_dir():
         msg = f"{folder}: no such folder; give the one that a PoolRecorder writes to"
@@ -330,9 +341,9 @@ def _recordings(path: str | PathLike[str]) -> list[_Read]:
     if not parts:
         msg = f"{folder}: no recording of a pool (pool-<process>-<number>.<part>.jsonl)"
         raise SourceFormatError(msg)
-    read: dict[str, _Read] = {}
+    read: dict[str, Read] = {}
     for process, number, _, file in sorted(parts):
-        one = read.setdefault(f"{process}-{number}", _Read(f"{process}-{number}"))
+        one = read.setdefault(f"{process}-{number}", Read(f"{process}-{number}"))
         for line in _lines(file):
             one.pool = line.get("pool", one.pool)
             one.lines.append(line)
@@ -347,7 +358,7 @@ def _lines(file: Path) -> Iterator[Line]:
     number = 0
     with file.open("rb") as stream:
         for number, data in enumerate(stream, 1):
-            line = _line(data)
+            line = read_line(data)
             if line is None:
                 bad.append(number)
                 continue
@@ -363,7 +374,8 @@ def _lines(file: Path) -> Iterator[Line]:
         warnings.warn(msg, DiagkitWarning, stacklevel=5)
 
 
-def _line(data: bytes) -> Line | None:
+def read_line(data: bytes) -> Line | None:
+    """Return the entry that a line of a recording holds; None where it holds none."""
     if not data.endswith(b"\n"):
         return None
     try:

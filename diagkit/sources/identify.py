@@ -13,8 +13,10 @@ from diagkit.sources.decoding import find_encoding
 from diagkit.sources.envelopes import HEAD_LINES, find_envelope
 from diagkit.sources.files import find_binary, read_head
 from diagkit.sources.formats import ANSI, load_registry, parse_json_line
+from diagkit.sources.poolformats import find_pool_format
 from diagkit.sources.recordings import NAME
 from diagkit.sources.sampletables import ACTIVITY_NAMES, POOL_NAMES
+from diagkit.sources.tables import table_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,12 +87,27 @@ def identify_file(path: Path) -> Identity:
     if head.startswith(b"SQLite format 3\x00"):
         return Identity("sqlite")
     if head.startswith(b"PAR1"):
-        return Identity("parquet")
+        return _identify_parquet(path)
     why = find_binary(head)
     if why:
         return Identity("binary", why)
     text = head.decode(find_encoding(head), errors="replace")
     return _identify_text(path, text)
+
+
+def _identify_parquet(path: Path) -> Identity:
+    try:
+        names = set(table_columns(path))
+    except SourceError as error:
+        return Identity("unreadable", str(error).removeprefix(f"{path}: "))
+    return Identity(_find_table(names) or "parquet")
+
+
+def _find_table(names: set[str]) -> str | None:
+    for kind, (spellings, needs) in TABLES.items():
+        if all(names.intersection(spellings[need]) for need in needs):
+            return kind
+    return None
 
 
 def _identify_text(path: Path, text: str) -> Identity:
@@ -99,6 +116,9 @@ def _identify_text(path: Path, text: str) -> Identity:
     if NAME.fullmatch(path.name) and text.startswith(FIRST):
         return Identity("recording")
     lines = [line.rstrip("\r") for line in text.split("\n")]
+    pool = find_pool_format(text)
+    if pool is not None:
+        return Identity("pool", f"as {pool.name} writes it")
     table = _identify_table(path, lines)
     if table:
         return table
@@ -122,9 +142,9 @@ def _identify_table(path: Path, lines: list[str]) -> Identity | None:
     delimiter = "\t" if plain.endswith(".tsv") else ","
     header = next(csv.reader(lines[:1], delimiter=delimiter))
     names = {name.strip() for name in header}
-    for kind, (spellings, needs) in TABLES.items():
-        if all(names.intersection(spellings[need]) for need in needs):
-            return Identity(kind)
+    kind = _find_table(names)
+    if kind is not None:
+        return Identity(kind)
     # PostgreSQL writes a log that is a table without a header.
     envelope = find_envelope(lines[:HEAD_LINES])
     if envelope is not None and envelope.spelling is not None:

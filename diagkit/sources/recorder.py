@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    import pandas as pd
+
+    from diagkit.sources.watches import RecordingTail
+
 # The pool's events, which are methods of `Ledger` by the same names.
 EVENTS = (
     "connect",
@@ -125,6 +129,7 @@ class PoolRecorder:
         self._clock = clock
         self._ledger: Ledger | None = None
         self._listened: Any = None
+        self._tail: tuple[tuple[int, int, float], RecordingTail] | None = None
 
     def __repr__(self) -> str:
         state = "detached" if self._ledger is None else f"{self.checked_out} out"
@@ -158,6 +163,34 @@ class PoolRecorder:
         """Write down what has happened, now; `detach` does so too."""
         if self._ledger is not None and self._ledger.recording is not None:
             self._ledger.recording.flush()
+
+    def look(self, last_s: float = 300.0) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what happened last, for one who watches while it goes on.
+
+        Parameters
+        ----------
+        last_s
+            How many seconds back; checkouts that are open are older where they are.
+
+        Returns
+        -------
+        tuple of pandas.DataFrame
+            POOL, with a sample of now, and CHECKOUTS, what is held counted until now.
+        """
+        from diagkit.frames.checkouts import CHECKOUTS
+        from diagkit.frames.pool import POOL
+        from diagkit.sources.watches import RecordingTail
+
+        self.flush()
+        recording = self._ledger.recording if self._ledger is not None else None
+        if recording is not None and recording.number:
+            whose = (os.getpid(), recording.number, last_s)
+            if self._tail is None or self._tail[0] != whose:
+                self._tail = whose, RecordingTail(self._folder, *whose)
+        if self._tail is None:
+            return POOL.empty(), CHECKOUTS.empty()
+        out = None if recording is None else self.checked_out
+        return self._tail[1].look(self._clock() // 1000, out)
 
     def attach(self) -> Self:
         """Begin to record. What is checked out already is known by number only.

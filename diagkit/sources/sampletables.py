@@ -148,6 +148,29 @@ def cast_samples(
     return contract.build(cast)
 
 
+def is_sample_table(path: Path, contract: Contract) -> bool:
+    """Tell a CSV file with the columns that a contract needs.
+
+    Parameters
+    ----------
+    path
+        A file.
+    contract
+        POOL or ACTIVITY.
+
+    Returns
+    -------
+    bool
+        By its header; False for other files.
+    """
+    names = {"POOL": POOL_NAMES, "ACTIVITY": ACTIVITY_NAMES}[contract.name]
+    plain = path.name.removesuffix(".gz")
+    if not plain.endswith((".csv", ".tsv")):
+        return False
+    header = {name.strip() for name in table_columns(path)}
+    return all(header.intersection(names[need]) for need in NEEDED[contract.name])
+
+
 def _is_own(header: Mapping[str, str], contract: Contract) -> bool:
     """Tell a file that a recorder appends to: its last line is whole, or cut off."""
     return list(header) == contract.names[::-1]

@@ -83,7 +83,9 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     assert "diagkit/report/templates/postmortem.html.jinja" in names
     bundled = "diagkit/_bundled/"
     assert f"{bundled}notebooks/01_connection_leaks.ipynb" in names
+    assert f"{bundled}notebooks/03_pool_pressure.ipynb" in names
     assert f"{bundled}data_samples/tenant_dashboard/api.log" in names
+    assert f"{bundled}data_samples/pool_pressure/activity.csv.gz" in names
     assert [n for n in names if "/capture/" in n or "tests/" in n or ".pyc" in n] == []
 
 
@@ -114,7 +116,7 @@ def test_everything_is_not_too_much(everything: Path) -> None:
 def test_the_notebooks_run_from_it(everything: Path, tmp_path: Path) -> None:
     run(everything, "-m", "diagkit", "notebooks", "nb", cwd=tmp_path)
     paths = sorted((tmp_path / "nb").glob("*.ipynb"))
-    assert len(paths) == 2
+    assert len(paths) == 3
     for path in paths:
         execute = ("-m", "nbconvert", "--to", "notebook", "--execute", "--inplace")
         run(everything, *execute, path, cwd=tmp_path)

@@ -45,6 +45,15 @@ def test_nothing_lost_leaves_only_the_least_time() -> None:
     assert "lost no connection in 60 min" in found.conclusion
 
 
+def test_a_pool_that_is_just_too_small_loses_nothing() -> None:
+    found = forecast_exhaustion(samples([0, 10] * 30))
+    assert found.wait_s == (0, 0, 0)
+    assert found.conclusion == (
+        "pool 'app' has none to spare: its users need 10 of 10 connections, and none "
+        "is lost for good"
+    )
+
+
 def test_a_pool_that_is_used_up_says_so() -> None:
     found = forecast_exhaustion(samples(list(range(11)) + [10] * 10))
     assert found.wait_s == (0, 0, 0)

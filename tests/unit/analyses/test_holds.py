@@ -167,3 +167,15 @@ def test_other_names_and_wrong_ones() -> None:
     assert count_holds(rows)["name"].tolist() == ["unattributed"]
     with pytest.raises(SettingError, match=r"by='operations' is none of.*operation"):
         count_holds(rows, by="operations")
+
+
+def test_whose_lock_a_query_waited_for_is_said() -> None:
+    waiting = SLOW.assign(wait_event_type="Lock", blocked_by="23")
+    row = find_held(checkout("returned"), 30, waiting).iloc[0]
+    assert row["cause"] == "slow_query"
+    assert row["evidence"].endswith(
+        "s, and waited for a lock of pid 23 in 3 of 3 (3 snapshots)"
+    )
+    unknown = SLOW.assign(wait_event_type=["Lock", None, None])
+    said = find_held(checkout("returned"), 30, unknown)["evidence"][0]
+    assert "and waited for a lock in 1 of 3 (" in said

@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+import diagkit as dk
+from diagkit.frames.checkouts import CHECKOUTS
+from diagkit.frames.pool import POOL
+from diagkit.widgets.pool import ROWS, PoolExplorer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TIMES = ("since", "until")
+
+
+@pytest.fixture(autouse=True)
+def closed_figures() -> Iterator[None]:
+    yield
+    assert plt.get_fignums() == []
+
+
+@pytest.fixture(scope="module")
+def incident() -> dk.Incident:
+    return dk.open_sample("pool_pressure")
+
+
+@pytest.fixture
+def explorer(incident) -> Iterator[PoolExplorer]:
+    made = PoolExplorer(incident.pool, incident.checkouts)
+    yield made
+    made.close()
+
+
+def find(box: Any, kind: type) -> list[Any]:
+    """Return the widgets of a type, in order, as the page has them."""
+    found = [box] if type(box) is kind else []
+    for child in getattr(box, "children", ()):
+        found += find(child, kind)
+    return found
+
+
+def named(explorer: PoolExplorer, label: str) -> Any:
+    controls = [
+        *find(explorer.widget, ipywidgets.Dropdown),
+        *find(explorer.widget, ipywidgets.BoundedFloatText),
+        *find(explorer.widget, ipywidgets.SelectionRangeSlider),
+    ]
+    return next(one for one in controls if one.description == label)
+
+
+def says(explorer: PoolExplorer) -> str:
+    return find(explorer.widget, ipywidgets.HTML)[0].value
+
+
+def test_it_shows_a_picture_beside_its_records(explorer) -> None:
+    (image,) = find(explorer.widget, ipywidgets.Image)
+    assert bytes(image.value).startswith(b"\x89PNG")
+    assert says(explorer) == (
+        "<p>Pool &#x27;api&#x27; had no connection left for 11 % of 2.5 min; up to 10 "
+        "callers waited</p>"
+    )
+    (_, table) = find(explorer.widget, ipywidgets.HTML)
+    assert table.value.count("<tr>") == ROWS + 1
+    assert f"the longest first: {ROWS}; 374 more are not shown" in table.value
+    first = table.value.split("<tbody>")[1].split("</tr>")[0]
+    for cell in ("jobs", "shop.py:85 Shop.count_stock", "job: count stock", "145.080"):
+        assert f">{cell}</td>" in first
+
+
+def test_controls_change_picture_records_and_code(explorer) -> None:
+    before = bytes(find(explorer.widget, ipywidgets.Image)[0].value)
+    operation = named(explorer, "operation")
+    assert [text for text, _ in operation.options] == [
+        "all",
+        "GET /orders/search",
+        "GET /orders/{id}",
+        "GET /reports/{id}",
+        "POST /orders",
+        "POST /orders/import",
+        "job: count stock",
+        "job: send invoices",
+    ]
+    operation.value = "GET /reports/{id}"
+    named(explorer, "picture").value = "holders"
+    named(explorer, "held for at least (s)").value = 1.0
+    assert bytes(find(explorer.widget, ipywidgets.Image)[0].value) != before
+    assert says(explorer) == "<p>shop.py:121 Export.write lost 21 of 21 connections</p>"
+    (_, table) = find(explorer.widget, ipywidgets.HTML)
+    assert table.value.count("garbage_collected") == 21
+    (code,) = find(explorer.widget, ipywidgets.Text)
+    assert code.value == explorer.as_code()
+    assert code.value == (
+        "dk.PoolExplorer(pool, checkouts, operation='GET /reports/{id}', "
+        "longer_than_s=1.0, picture='holders')"
+    )
+
+
+def test_a_range_of_time_takes_a_part(explorer) -> None:
+    slider = named(explorer, "time (UTC)")
+    times = [value for _, value in slider.options]
+    assert slider.value == (times[0], times[-1])
+    slider.value = (times[20], times[30])
+    assert explorer.settings["since"] == times[20]
+    assert explorer.settings["until"] == times[30]
+    slider.value = (times[0], times[30])
+    assert explorer.settings["since"] is None
+    assert f"until={times[30]!r}" in explorer.as_code()
+
+
+def test_the_code_shows_the_same_view_again(incident, explorer) -> None:
+    explorer.set(pool="jobs", since="2026-11-23T07:10:00Z", picture="holders")
+    again = eval(  # what a person would run in a cell
+        explorer.as_code(),
+        {"dk": dk, "pool": incident.pool, "checkouts": incident.checkouts},
+    )
+    assert str(again.static()) == str(explorer.static())
+    assert "Shop.send_invoices" in str(again.static())
+    assert "Export.write" not in str(again.static())
+
+
+def test_a_time_that_is_no_step_of_the_slider_is_kept(explorer) -> None:
+    explorer.set(since="2026-11-23T07:10:00.123Z")
+    assert named(explorer, "time (UTC)").value[0] == "2026-11-23T07:10:00.123Z"
+    assert explorer.settings["since"] == "2026-11-23T07:10:00.123Z"
+
+
+def test_an_error_is_shown_and_the_picture_stays(explorer) -> None:
+    before = bytes(find(explorer.widget, ipywidgets.Image)[0].value)
+    explorer.set(operation="<GET>")
+    assert says(explorer).startswith(
+        "<p><b>no operation &#x27;&lt;GET&gt;&#x27; is known"
+    )
+    assert bytes(find(explorer.widget, ipywidgets.Image)[0].value) == before
+    assert named(explorer, "operation").value == "<GET>"
+    named(explorer, "operation").value = None
+    assert says(explorer).startswith("<p>Pool &#x27;api&#x27;")
+
+
+def test_what_notebooks_take_has_the_widget_and_a_page_without_a_kernel(
+    explorer,
+) -> None:
+    bundle = explorer._repr_mimebundle_(include=None, exclude=None)
+    assert bundle["text/html"] == str(explorer.static())
+    view = bundle["application/vnd.jupyter.widget-view+json"]
+    assert view["model_id"] == explorer.widget.model_id
+
+
+def test_hostile_text_does_not_act() -> None:
+    bad = "<img src=x onerror=alert(1)>$\\frac{1}{0}$\x1b[31m\u202e"
+    checkouts = CHECKOUTS.build(
+        {
+            "checkout_id": ["1"],
+            "pool": [bad],
+            "checked_out_at": [pd.Timestamp("2025-11-24T10:00Z")],
+            "held_s": [3.0],
+            "holder": [bad],
+            "operation": [bad],
+            "wait_s": [0.5],
+            "outcome": ["garbage_collected"],
+        }
+    )
+    for picture in ("use", "holders", "waits"):
+        explorer = PoolExplorer(POOL.empty(), checkouts, picture=picture)
+        page = str(explorer.static())
+        assert "<img src=x" not in page
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page
+        assert "\x1b" not in page
+        values = [one.value for one in find(explorer.widget, ipywidgets.HTML)]
+        assert not any("<img" in value for value in values)
+        explorer.set(operation=bad)
+        assert (
+            eval(
+                explorer.as_code(),
+                {"dk": dk, "pool": POOL.empty(), "checkouts": checkouts},
+            ).settings["operation"]
+            == bad
+        )
+        explorer.close()
+
+
+def test_nothing_recorded_is_shown_as_nothing() -> None:
+    explorer = PoolExplorer(POOL.empty())
+    assert explorer.as_code() == "dk.PoolExplorer(pool)"
+    assert says(explorer) == "<p>No samples of a pool</p>"
+    explorer.close()
+
+
+def test_what_has_no_meaning_is_refused(incident) -> None:
+    for settings, said in (
+        ({"pools": "api"}, r"has no setting 'pools'; did you mean 'pool'"),
+        ({"picture": "user"}, r"picture='user' is none of use, holders, waits"),
+        ({"pool": "ap"}, r"no pool 'ap' is known; did you mean 'api'"),
+        ({"every_s": 0}, r"every_s is more than 0 seconds; 0 came"),
+    ):
+        with pytest.raises(dk.SettingError, match=said):
+            PoolExplorer(incident.pool, incident.checkouts, **settings)
+    with pytest.raises(dk.SettingError, match="explores POOL, a PoolRecorder, or"):
+        PoolExplorer("postgresql://app")
+    explorer = PoolExplorer(incident.pool)
+    with pytest.raises(dk.SettingError, match="frames do not change"):
+        explorer.start()
+    with pytest.raises(dk.SettingError, match="has no setting 'poll'"):
+        explorer.set(poll="api")
+
+
+def test_the_static_form_needs_no_ipywidgets() -> None:
+    code = (
+        "import sys; sys.modules['ipywidgets'] = None\n"
+        "import diagkit as dk\n"
+        "explorer = dk.PoolExplorer(dk.POOL.empty())\n"
+        "print('No samples' in str(explorer.static()))\n"
+        "try:\n    explorer.widget\n"
+        "except dk.MissingExtraError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "True",
+        'explorers need ipywidgets: pip install "diagkit[notebooks]"; .static() shows '
+        "the same without it",
+    ]
+
+
+def test_a_running_recorder_is_looked_at_until_it_is_closed(tmp_path: Path) -> None:
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool, pool_size=2)
+
+    async def follow() -> None:
+        with dk.PoolRecorder(engine, tmp_path, name="app") as recorder:
+            explorer = PoolExplorer(recorder, every_s=0.01)
+            assert "at most 0 of 12 connections" in says(explorer)
+            assert explorer.as_code() == "dk.PoolExplorer(recorder)"
+            with engine.connect():
+                for _ in range(1000):
+                    if "at most 1 of 12" in says(explorer):
+                        break
+                    await asyncio.sleep(0.01)
+            assert "at most 1 of 12 connections were out" in says(explorer)
+            assert "test_pool.py" in find(explorer.widget, ipywidgets.HTML)[1].value
+            explorer.close()
+            await asyncio.sleep(0)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(follow())
+    engine.dispose()
+
+
+def test_without_an_event_loop_one_looks_oneself(tmp_path: Path) -> None:
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool, pool_size=2)
+    with dk.PoolRecorder(engine, tmp_path, name="app") as recorder:
+        explorer = PoolExplorer(recorder)
+        assert "at most 0" in says(explorer)
+        with engine.connect():
+            explorer.look()
+            assert "at most 1" in says(explorer)
+        with pytest.raises(dk.SettingError, match="no event loop runs here"):
+            explorer.start()
+        explorer.close()
+    engine.dispose()
+
+
+class Away:
+    """A server that goes away after the first look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def look(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        self.looks += 1
+        if self.looks > 1:
+            msg = "the server <db> does not answer"
+            raise dk.SourceError(msg)
+        return POOL.empty(), CHECKOUTS.empty()
+
+
+def test_what_goes_away_is_told_and_tried_again() -> None:
+    async def follow() -> None:
+        away = Away()
+        explorer = PoolExplorer(away, every_s=0.001)
+        assert explorer.as_code() == "dk.PoolExplorer(watch)"
+        assert says(explorer) == "<p>No samples of a pool</p>"
+        while away.looks < 3:
+            await asyncio.sleep(0.001)
+        assert says(explorer) == ("<p><b>the server &lt;db&gt; does not answer</b></p>")
+        explorer.close()
+
+    asyncio.run(asyncio.wait_for(follow(), 30))
