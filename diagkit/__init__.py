@@ -63,6 +63,10 @@ if TYPE_CHECKING:
         ProgressPolicy as ProgressPolicy,
     )
     from diagkit.analyses.pool import check_pool as check_pool
+    from diagkit.analyses.ports import (
+        audit_ports as audit_ports,
+        document_ports as document_ports,
+    )
     from diagkit.analyses.progress import (
         StartedAtAudit as StartedAtAudit,
         audit_started_at as audit_started_at,
@@ -115,6 +119,12 @@ if TYPE_CHECKING:
         PERCENTAGES as PERCENTAGES,
     )
     from diagkit.frames.pool import ACTIVITY as ACTIVITY, POOL as POOL
+    from diagkit.frames.ports import (
+        PORTS as PORTS,
+        REFERENCES as REFERENCES,
+        SERVICES as SERVICES,
+        Ports as Ports,
+    )
     from diagkit.frames.progress import (
         AUDIT as AUDIT,
         PROJECTS as PROJECTS,
@@ -150,6 +160,7 @@ if TYPE_CHECKING:
         read_checkouts as read_checkouts,
         read_pool_events as read_pool_events,
     )
+    from diagkit.sources.compose import read_compose as read_compose
     from diagkit.sources.incidents import open_incident as open_incident
     from diagkit.sources.lints import read_lint as read_lint
     from diagkit.sources.logs import read_logs as read_logs
@@ -216,6 +227,12 @@ _HOME = {
         "ACTIVITY",
         "POOL",
     ),
+    "diagkit.frames.ports": (
+        "PORTS",
+        "REFERENCES",
+        "SERVICES",
+        "Ports",
+    ),
     "diagkit.frames.progress": (
         "AUDIT",
         "PROJECTS",
@@ -246,6 +263,7 @@ _HOME = {
         "read_checkouts",
         "read_pool_events",
     ),
+    "diagkit.sources.compose": ("read_compose",),
     "diagkit.sources.incidents": ("open_incident",),
     "diagkit.sources.lints": ("read_lint",),
     "diagkit.sources.logs": ("read_logs",),
@@ -317,6 +335,10 @@ _HOME = {
         "ProgressPolicy",
     ),
     "diagkit.analyses.pool": ("check_pool",),
+    "diagkit.analyses.ports": (
+        "audit_ports",
+        "document_ports",
+    ),
     "diagkit.analyses.progress": (
         "StartedAtAudit",
         "audit_started_at",
