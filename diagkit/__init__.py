@@ -125,6 +125,7 @@ if TYPE_CHECKING:
         SERVICES as SERVICES,
         Ports as Ports,
     )
+    from diagkit.frames.probes import PROBES as PROBES, Target as Target
     from diagkit.frames.progress import (
         AUDIT as AUDIT,
         PROJECTS as PROJECTS,
@@ -163,6 +164,7 @@ if TYPE_CHECKING:
     from diagkit.sources.compose import read_compose as read_compose
     from diagkit.sources.incidents import open_incident as open_incident
     from diagkit.sources.lints import read_lint as read_lint
+    from diagkit.sources.listeners import read_listeners as read_listeners
     from diagkit.sources.logs import read_logs as read_logs
     from diagkit.sources.migrations import read_migration as read_migration
     from diagkit.sources.operations import (
@@ -173,6 +175,7 @@ if TYPE_CHECKING:
     )
     from diagkit.sources.packers import Limits as Limits
     from diagkit.sources.pool import read_pool as read_pool
+    from diagkit.sources.probes import probe as probe
     from diagkit.sources.progress import read_progress as read_progress
     from diagkit.sources.readonly import prove_readonly as prove_readonly
     from diagkit.sources.recorder import PoolRecorder as PoolRecorder
@@ -233,6 +236,10 @@ _HOME = {
         "SERVICES",
         "Ports",
     ),
+    "diagkit.frames.probes": (
+        "PROBES",
+        "Target",
+    ),
     "diagkit.frames.progress": (
         "AUDIT",
         "PROJECTS",
@@ -266,6 +273,7 @@ _HOME = {
     "diagkit.sources.compose": ("read_compose",),
     "diagkit.sources.incidents": ("open_incident",),
     "diagkit.sources.lints": ("read_lint",),
+    "diagkit.sources.listeners": ("read_listeners",),
     "diagkit.sources.logs": ("read_logs",),
     "diagkit.sources.migrations": ("read_migration",),
     "diagkit.sources.operations": (
@@ -276,6 +284,7 @@ _HOME = {
     ),
     "diagkit.sources.packers": ("Limits",),
     "diagkit.sources.pool": ("read_pool",),
+    "diagkit.sources.probes": ("probe",),
     "diagkit.sources.progress": ("read_progress",),
     "diagkit.sources.readonly": ("prove_readonly",),
     "diagkit.sources.recorder": ("PoolRecorder",),

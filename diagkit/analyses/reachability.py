@@ -184,6 +184,7 @@ def _wrong_port(service: Service, target: Service, row: pd.Series) -> Iterator[F
         right = target.listens[0][1]
     if right is None:
         return
+    where = behind[0].source if behind else target.source
     why = "is its port on the host" if behind else "is none of its ports"
     yield _finding(
         "wrong_port",
@@ -192,7 +193,7 @@ def _wrong_port(service: Service, target: Service, row: pd.Series) -> Iterator[F
         row,
         f"{service.key} names {target.name}:{port}, which {why}: between containers "
         f"it is {right}",
-        f"{row['source']}: {_said(row)}; {behind[0].source if behind else target.source}",
+        f"{row['source']}: {_said(row)}; {where}",
         f"Name {target.name}:{right}.",
     )
 

@@ -24,6 +24,7 @@ COMMANDS = (
     "backfill",
     "migration",
     "pool",
+    "ports",
     "report",
     "notebooks",
 )

@@ -15,13 +15,14 @@ from diagkit.errors import SourceFormatError
 from diagkit.sources.decoding import find_encoding
 from diagkit.sources.files import file_errors
 from diagkit.sources.paths import find_files
+from diagkit.sources.yamltrees import MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from diagkit.sources.paths import Paths
 
-__all__ = ["DEFAULTS", "Stack", "find_stacks", "group_files", "is_compose"]
+__all__ = ["DEFAULTS", "Stack", "find_stacks", "group_files", "looks_like_compose"]
 
 # In the order in which compose looks for them in a folder.
 DEFAULTS = (
@@ -33,7 +34,10 @@ DEFAULTS = (
 OVERRIDE = re.compile(r"(?:docker-)?compose\.override\.ya?ml")
 # compose.prod.yaml, docker-compose-prod.yml, compose_prod.yml
 VARIANT = re.compile(r"(?:docker-)?compose[._-](?P<which>[\w.-]+?)\.ya?ml")
-SERVICES = re.compile(r"^(?:services|include)\s*:", re.MULTILINE)
+SERVICES = re.compile(r"^services\s*:", re.MULTILINE)
+INCLUDE = re.compile(r"^include\s*:", re.MULTILINE)
+# What a service has in a compose file, and none of a file of another kind.
+RUNS = re.compile(r"[\s{,](?:image|build|extends)\s*:")
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def find_stacks(paths: Paths | Mapping[str, Paths]) -> tuple[Path, list[Stack]]:
     found = find_files(paths)
     one = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     named = {Path(path) for path in one}
-    files = [f.path for f in found if f.path in named or is_compose(f.path)]
+    files = [f.path for f in found if f.path in named or _is_compose(f.path)]
     if not files:
         msg = f"{found[0].name}: no compose file; it holds services: in YAML"
         raise SourceFormatError(msg)
@@ -103,25 +107,42 @@ def _top(files: Sequence[Path]) -> Path:
     return common.parent if common in folders and len(folders) == 1 else common
 
 
-def is_compose(path: Path) -> bool:
-    """Tell a compose file by its content.
+def _is_compose(path: Path) -> bool:
+    if path.suffix not in (".yaml", ".yml"):
+        return False
+    with file_errors(path), path.open("rb") as stream:
+        head = stream.read(MOST_BYTES)
+    text = head.decode(find_encoding(head), errors="replace").lstrip("\ufeff")
+    return looks_like_compose(path.name, text)
+
+
+def looks_like_compose(name: str, text: str) -> bool:
+    r"""Tell a compose file by its text; where that is not enough, by its name.
 
     Parameters
     ----------
-    path
-        A file.
+    name
+        The file's name.
+    text
+        Its beginning, or all of it.
 
     Returns
     -------
     bool
-        Whether it is YAML by its name, and has ``services:`` or ``include:``.
+        Whether it has services that run something. A file that is called as compose
+        files are needs no more than the word.
+
+    Examples
+    --------
+    >>> looks_like_compose("stack.yml", "services:\n  db: {image: x}")
+    True
+    >>> looks_like_compose("symfony.yml", "services:\n  _defaults: {autowire: true}")
+    False
     """
-    if path.suffix not in (".yaml", ".yml"):
-        return False
-    with file_errors(path), path.open("rb") as stream:
-        head = stream.read(512 * 1024)
-    text = head.decode(find_encoding(head), errors="replace").lstrip("\ufeff")
-    return SERVICES.search(text.replace("\r", "")) is not None
+    text = text.replace("\r", "")
+    if "compose" in name:
+        return bool(SERVICES.search(text) or INCLUDE.search(text))
+    return bool(SERVICES.search(text) and RUNS.search(text))
 
 
 def group_files(files: Iterable[Path], top: Path) -> list[Stack]:
