@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import SourceError
 from diagkit.frames.ports import NOTES, PORTS, REFERENCES, SERVICES, Ports
-from diagkit.sources.composefiles import Model, Reading
+from diagkit.sources.composefiles import load_model
 from diagkit.sources.proxyfiles import find_proxies, read_proxies
 from diagkit.sources.references import find_listening, find_references
 from diagkit.sources.stackfiles import Stack, find_stacks
+from diagkit.sources.stackreading import Reading
 from diagkit.sources.yamltrees import Placed
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from diagkit.frames.contract import Contract
+    from diagkit.sources.composefiles import Model
     from diagkit.sources.paths import Paths
     from diagkit.sources.references import Reference
 
@@ -147,7 +149,7 @@ class _Builder:
         if "COMPOSE_FILE" in known:
             text = "COMPOSE_FILE is set, and not followed: pass {name: [files]}"
             self.reading.note("not_read", text, self.reading.name(folder / ".env"))
-        model = self.reading.load(self.stack.files, folder, known)
+        model = load_model(self.reading, self.stack.files, folder, known)
         project = _project(model, known, self.stack)
         proxies = find_proxies(folder, model.services, self.reading)
         for name, service in model.services.items():
@@ -187,7 +189,7 @@ class _Builder:
         proxies: Mapping[str, list[Path]],
         key: str,
     ) -> None:
-        environment = self._environment(service, known)
+        environment = self.reading.environment(service, known)
         plain = {k: v for k, v in environment.items() if v is not None}
         proxy = read_proxies(proxies.get(name, []), self.reading, plain)
         for spec in service.get("ports", {}).values():
@@ -217,25 +219,6 @@ class _Builder:
         )
         self.refer(name, find_references(environment))
         self.refer(name, proxy.references)
-
-    def _environment(
-        self, service: dict[str, Any], known: Mapping[str, str]
-    ) -> dict[str, str | None]:
-        """Return the variables of a container, those of `environment` last."""
-        own: dict[str, Any] = {
-            name: known.get(name) if value is None else value
-            for name, value in service.get("environment", {}).items()
-        }
-        plain = {str(k): str(v) for k, v in own.items() if isinstance(v, str)}
-        values: dict[str, str | None] = {}
-        for text, (required, raw, place) in service.get("env_file", {}).items():
-            found = self.reading.env_file(
-                text, {**plain, **known}, place, required, raw
-            )
-            values |= found
-        return values | {
-            k: v for k, v in own.items() if v is None or isinstance(v, str)
-        }
 
 
 def _frame(contract: Contract, rows: list[tuple[Any, ...]]) -> Any:

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diagkit.errors import SourceError, SourceFormatError, SourceNotFoundError
+from diagkit.errors import SourceFormatError, SourceNotFoundError
 from diagkit.sources.composeservices import read_service
-from diagkit.sources.decoding import find_encoding
-from diagkit.sources.files import file_errors, find_binary
-from diagkit.sources.variables import read_env, substitute
-from diagkit.sources.yamltrees import (
-    MOST_BYTES,
-    RESET,
-    Placed,
-    Tagged,
-    read_trees,
-)
+from diagkit.sources.variables import substitute
+from diagkit.sources.yamltrees import RESET, Placed, Tagged, read_trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["Model", "Note", "Reading", "merge"]
+    from diagkit.sources.stackreading import Reading
 
-# Files that one stack may be made of, by include and extends.
-MOST_FILES = 100
+__all__ = ["Model", "load_model", "merge"]
+
 # The parts of a file that are looked at; what is elsewhere is not interpolated.
 PARTS = ("name", "include", "services", "networks")
-
-
-@dataclass(frozen=True)
-class Note:
-    """What to know of a stack besides its services: a row of NOTES."""
-
-    kind: str
-    text: str
-    source: str
+# How many services may extend one another in a row.
+MOST_DEPTH = 100
 
 
 @dataclass
@@ -59,111 +43,42 @@ class Model:
     networks: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class Reading:
-    """The reading of one stack's files.
+def load_model(
+    reading: Reading,
+    paths: Sequence[Path],
+    folder: Path,
+    variables: Mapping[str, str],
+) -> Model:
+    """Read files and merge them, the later over the earlier.
 
-    Attributes
+    Parameters
     ----------
-    top
-        Files are named relative to it; what lies outside of it has its bare name.
-    inside
-        Whether what lies outside of it is left unread.
-    notes
-        What was noticed.
+    reading
+        What reads the files, and takes notes.
+    paths
+        The files.
+    folder
+        The project's: what relative paths are relative to.
+    variables
+        What variables stand for.
+
+    Returns
+    -------
+    Model
+        All of them.
+
+    Raises
+    ------
+    SourceError
+        If compose would refuse a file, too, or it cannot be read.
     """
+    return _Loader(reading).load(paths, folder, variables)
 
-    top: Path
-    inside: bool = False
-    notes: list[Note] = field(default_factory=list)
-    files: set[Path] = field(default_factory=set)
+
+@dataclass
+class _Loader:
+    reading: Reading
     parsed: dict[Path, list[Any]] = field(default_factory=dict)
-
-    def name(self, path: Path) -> str:
-        """Return what a file is called in frames: no path of the machine."""
-        try:
-            return path.resolve().relative_to(self.top.resolve()).as_posix()
-        except ValueError:
-            return path.name
-
-    def note(self, kind: str, text: str, source: str) -> None:
-        """Keep a note, once."""
-        note = Note(kind, text, source)
-        if note not in self.notes:
-            self.notes.append(note)
-
-    def read(self, path: Path) -> str:
-        """Return a file's text.
-
-        Parameters
-        ----------
-        path
-            The file.
-
-        Returns
-        -------
-        str
-            The text.
-
-        Raises
-        ------
-        SourceError
-            If it is not there, is no text or too large, is no plain file, or lies
-            outside of the incident's folder.
-        """
-        name = self.name(path)
-        if self.inside and not path.resolve().is_relative_to(self.top.resolve()):
-            msg = f"{name}: lies outside of the incident's folder and is not read"
-            raise SourceError(msg)
-        self.files.add(path)
-        if len(self.files) > MOST_FILES:
-            msg = f"{name}: the stack is made of more than {MOST_FILES} files"
-            raise SourceFormatError(msg)
-        with file_errors(Path(name)):
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                msg = f"{name}: is no plain file"
-                raise SourceFormatError(msg)
-            if status.st_size > MOST_BYTES:
-                msg = f"{name}: is larger than {MOST_BYTES // 1024} KiB"
-                raise SourceFormatError(msg)
-            data = path.read_bytes()
-        try:
-            if find_binary(data[:8192]):
-                raise ValueError
-            return data.decode(find_encoding(data)).lstrip("\ufeff")
-        except ValueError:
-            msg = f"{name}: is no text in UTF-8 or UTF-16"
-            raise SourceFormatError(msg) from None
-
-    def env(self, path: Path, variables: Mapping[str, str]) -> dict[str, str]:
-        """Return the values of a `.env` file; none where there is no such file."""
-        if not path.is_file():
-            return {}
-        return read_env(self.read(path), self.name(path), variables)
-
-    def env_file(
-        self,
-        text: str,
-        variables: Mapping[str, str],
-        place: str,
-        required: bool,
-        raw: bool,
-    ) -> dict[str, str]:
-        """Return the values of a service's ``env_file``; note one that is not there."""
-        path = Path(text)
-        name = self.name(path)
-        if not path.is_file():
-            if required:
-                self.note("missing_file", f"the env_file {name} is not there", place)
-            return {}
-        try:
-            return read_env(self.read(path), name, variables, raw=raw)
-        except SourceError as error:
-            if not self.inside:
-                raise
-            self.note("not_read", str(error), place)
-            return {}
 
     def load(
         self,
@@ -172,33 +87,10 @@ class Reading:
         variables: Mapping[str, str],
         trail: tuple[Path, ...] = (),
     ) -> Model:
-        """Read files and merge them, the later over the earlier.
-
-        Parameters
-        ----------
-        paths
-            The files.
-        folder
-            The project's: what relative paths are relative to.
-        variables
-            What variables stand for.
-        trail
-            The files that include these.
-
-        Returns
-        -------
-        Model
-            All of them.
-
-        Raises
-        ------
-        SourceError
-            If compose would refuse a file, too, or it cannot be read.
-        """
         model = Model()
         for path in paths:
             if path in trail:
-                msg = f"{self.name(path)}: includes itself"
+                msg = f"{self.reading.name(path)}: includes itself"
                 raise SourceFormatError(msg)
             for tree in self._trees(path, variables):
                 part = self._read_document(tree, path, folder, variables, trail)
@@ -208,10 +100,10 @@ class Reading:
         return model
 
     def _trees(self, path: Path, variables: Mapping[str, str]) -> list[dict[Any, Any]]:
-        name = self.name(path)
+        name = self.reading.name(path)
         done = []
         if path not in self.parsed:
-            self.parsed[path] = read_trees(self.read(path), name)
+            self.parsed[path] = read_trees(self.reading.read(path), name)
         for tree in self.parsed[path]:
             if not isinstance(tree, dict):
                 msg = f"{name}: is no compose file: it holds no services"
@@ -233,7 +125,7 @@ class Reading:
         place = tree.place
         try:
             text = substitute(
-                tree, variables, lambda kind, said: self.note(kind, said, place)
+                tree, variables, lambda kind, said: self.reading.note(kind, said, place)
             )
         except ValueError as error:
             msg = f"{place}: {error}"
@@ -248,11 +140,11 @@ class Reading:
         variables: Mapping[str, str],
         trail: tuple[Path, ...],
     ) -> Model:
-        services = _read_services(tree, folder, self.name(path))
+        services = _read_services(tree, folder, self.reading.name(path))
         extended = {
             name: self._extend(name, services, path, variables, ()) for name in services
         }
-        networks = _table(tree.get("networks"), "networks", self.name(path))
+        networks = _table(tree.get("networks"), "networks", self.reading.name(path))
         model = Model(str(tree.get("name") or ""), extended, networks)
         for entry in _list(tree.get("include")):
             self._include(entry, model, path, folder, variables, (*trail, path))
@@ -267,26 +159,28 @@ class Reading:
         variables: Mapping[str, str],
         trail: tuple[Path, ...],
     ) -> None:
-        name = self.name(path)
+        name = self.reading.name(path)
         said = entry if isinstance(entry, dict) else {"path": entry}
         texts = [text for text in _list(said.get("path")) if isinstance(text, str)]
         if not texts:
             msg = f"{name}: an include names a path"
             raise SourceFormatError(msg)
         if any("://" in text for text in texts):
-            self.note("not_read", f"includes {len(texts)} file(s) of elsewhere", name)
+            self.reading.note(
+                "not_read", f"includes {len(texts)} file(s) of elsewhere", name
+            )
             return
         files = [folder / text for text in texts]
         within = folder / (said.get("project_directory") or files[0].parent)
         envs = [folder / text for text in _list(said.get("env_file"))]
         known = dict(variables)
         for env in envs or [within / ".env"]:
-            known = {**self.env(env, known), **variables}
+            known = {**self.reading.env(env, known), **variables}
         part = self.load(files, within, known, trail)
         for key, service in part.services.items():
             if key in model.services and model.services[key] != service:
                 text = f"the service {key} is defined here and included, too"
-                self.note("conflict", text, name)
+                self.reading.note("conflict", text, name)
             model.services.setdefault(key, service)
         model.networks = merge(part.networks, model.networks)
 
@@ -302,8 +196,8 @@ class Reading:
         service = services[name]
         if not isinstance(service, dict) or "extends" not in service:
             return service
-        place = getattr(name, "place", self.name(path))
-        if (path, name) in trail or len(trail) > MOST_FILES:
+        place = getattr(name, "place", self.reading.name(path))
+        if (path, name) in trail or len(trail) > MOST_DEPTH:
             msg = f"{place}: the service {str(name)[:60]!r} extends itself"
             raise SourceFormatError(msg)
         said, whole = service["extends"], dict(service)
@@ -319,7 +213,7 @@ class Reading:
             trees = self._trees(where, variables)
             others = {}
             for tree in trees:
-                own = _read_services(tree, where.parent, self.name(where))
+                own = _read_services(tree, where.parent, self.reading.name(where))
                 others = merge(others, own)
         if base not in others:
             msg = f"{place}: extends {str(base)[:60]!r}, which is not there"

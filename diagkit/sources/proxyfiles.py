@@ -12,7 +12,7 @@ from diagkit.sources.proxies import ProxyFile, is_proxy, read_proxy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from diagkit.sources.composefiles import Reading
+    from diagkit.sources.stackreading import Reading
 
 __all__ = ["PROXY_IMAGE", "SETTINGS", "find_proxies", "read_proxies"]
 
@@ -36,7 +36,7 @@ def find_proxies(
     folder
         The stack's.
     services
-        As `Reading.load` gives them.
+        As `load_model` gives them.
     reading
         What reads the files.
 
