@@ -64,7 +64,7 @@ def find_conflicts(stacks: Stacks) -> list[Finding]:
     for port, one, other in _meeting(claims):
         scope = _scope(stacks, one[0], other[0])
         names = tuple(sorted({one[0].key, other[0].key}))
-        pairs[scope, names].append((port, one, other))
+        pairs[scope, (one[1].protocol, *names)].append((port, one, other))
     for (scope, _), meets in pairs.items():
         found.append(_conflict(scope, meets))
     return [*found, *_ranges(claims)]

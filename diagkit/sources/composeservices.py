@@ -83,7 +83,7 @@ def _ports(value: Any, place: str, folder: Path) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for entry in _items(value, place, "ports"):
         for spec in read_port(entry, place_of(entry, place)):
-            found.setdefault(spec.key, spec)
+            found[spec.key] = spec  # the last of two that are one
     return found
 
 

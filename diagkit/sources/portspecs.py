@@ -45,8 +45,9 @@ class PortSpec:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What makes two entries one when files are merged."""
-        return self.host_ip, self.first, self.last, self.target, self.protocol
+        """What makes two entries one: compose takes no address for 0.0.0.0 there."""
+        ip = "0.0.0.0" if self.host_ip == EVERYWHERE else self.host_ip
+        return ip, self.first, self.last, self.target, self.protocol
 
 
 def read_port(entry: Any, place: str) -> list[PortSpec]:

@@ -1,4 +1,4 @@
-"""What the real Docker Compose makes of files: captured, and asked where it is there."""
+"""What Docker Compose itself makes of files: captured, and asked where it is."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ services:
   b: {image: x, env_file: a.env}
 """,
         ".env": "O=top\n",
-        "a.env": "K=1\nexport L='a b' # c\nM=\"x\\ny ${L}\" # c\nN=a#b\nP=a #b\nR: yaml\n"
+        "a.env": "K=1\nexport L='a b' # c\nM=\"x\\ny ${L}\" # c\nN=a#b\nP=a #b\n"
+        "R: yaml\n"
         'S\nT=${O}\n# U=1\n\nV="a\nb"\nW=\'$O\'\nX="\\$O"\n',
         "raw.env": "RAW='a b' # c\n",
     },
@@ -170,6 +171,17 @@ networks: {n: {name: "${NET:-given}"}, o: {external: true}}
     },
     "refused protocol": {
         "compose.yaml": 'services:\n  a: {image: x, ports: ["80:80:tcp"]}\n'
+    },
+    "every address": {
+        "compose.yaml": """
+services:
+  a: {image: x, ports: ["0.0.0.0:1:1", "1:1", "2:2", "0.0.0.0:2:2"]}
+  b: {image: x, ports: ["0.0.0.0:1:1", "2:2"]}
+""",
+        "compose.override.yaml": """
+services:
+  b: {ports: ["1:1", "0.0.0.0:2:2"]}
+""",
     },
 }
 

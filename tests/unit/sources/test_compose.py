@@ -41,8 +41,10 @@ def ours(folder: Path) -> dict[str, Any]:
         environment = reading.environment(service, known)
         done[str(row.service)] = {
             "ports": sorted(
-                [p.host_ip, said(p.host_port, p.host_port_last), p.container_port]
-                + [p.protocol]
+                [
+                    *(p.host_ip, said(p.host_port, p.host_port_last)),
+                    *(p.container_port, p.protocol),
+                ]
                 for p in own.itertuples()
             ),
             "environment": dict(environment),
@@ -406,7 +408,8 @@ services:
     environment: {VIRTUAL_HOST: x.example}
     healthcheck: {test: NONE}
     extra_hosts: {x: 1.1.1.1}
-  c: {image: x, healthcheck: {disable: true}, deploy: {replicas: 3}, command: "flask run"}
+  c:
+    {image: x, healthcheck: {disable: true}, deploy: {replicas: 3}, command: flask run}
 networks: {n: {external: {name: old}}}
 """,
     )
