@@ -64,6 +64,10 @@ if TYPE_CHECKING:
         ProgressPolicy as ProgressPolicy,
     )
     from diagkit.analyses.pool import check_pool as check_pool
+    from diagkit.analyses.ports import (
+        audit_ports as audit_ports,
+        document_ports as document_ports,
+    )
     from diagkit.analyses.progress import (
         StartedAtAudit as StartedAtAudit,
         audit_started_at as audit_started_at,
@@ -126,6 +130,13 @@ if TYPE_CHECKING:
         PERCENTAGES as PERCENTAGES,
     )
     from diagkit.frames.pool import ACTIVITY as ACTIVITY, POOL as POOL
+    from diagkit.frames.ports import (
+        PORTS as PORTS,
+        REFERENCES as REFERENCES,
+        SERVICES as SERVICES,
+        Ports as Ports,
+    )
+    from diagkit.frames.probes import PROBES as PROBES, Target as Target
     from diagkit.frames.progress import (
         AUDIT as AUDIT,
         PROJECTS as PROJECTS,
@@ -163,8 +174,10 @@ if TYPE_CHECKING:
         read_checkouts as read_checkouts,
         read_pool_events as read_pool_events,
     )
+    from diagkit.sources.compose import read_compose as read_compose
     from diagkit.sources.incidents import open_incident as open_incident
     from diagkit.sources.lints import read_lint as read_lint
+    from diagkit.sources.listeners import read_listeners as read_listeners
     from diagkit.sources.logs import read_logs as read_logs
     from diagkit.sources.migrations import read_migration as read_migration
     from diagkit.sources.operations import (
@@ -175,6 +188,7 @@ if TYPE_CHECKING:
     )
     from diagkit.sources.packers import Limits as Limits
     from diagkit.sources.pool import read_pool as read_pool
+    from diagkit.sources.probes import probe as probe
     from diagkit.sources.progress import read_progress as read_progress
     from diagkit.sources.readonly import prove_readonly as prove_readonly
     from diagkit.sources.recorder import PoolRecorder as PoolRecorder
@@ -231,6 +245,16 @@ _HOME = {
         "ACTIVITY",
         "POOL",
     ),
+    "diagkit.frames.ports": (
+        "PORTS",
+        "REFERENCES",
+        "SERVICES",
+        "Ports",
+    ),
+    "diagkit.frames.probes": (
+        "PROBES",
+        "Target",
+    ),
     "diagkit.frames.progress": (
         "AUDIT",
         "PROJECTS",
@@ -266,8 +290,10 @@ _HOME = {
         "read_checkouts",
         "read_pool_events",
     ),
+    "diagkit.sources.compose": ("read_compose",),
     "diagkit.sources.incidents": ("open_incident",),
     "diagkit.sources.lints": ("read_lint",),
+    "diagkit.sources.listeners": ("read_listeners",),
     "diagkit.sources.logs": ("read_logs",),
     "diagkit.sources.migrations": ("read_migration",),
     "diagkit.sources.operations": (
@@ -278,6 +304,7 @@ _HOME = {
     ),
     "diagkit.sources.packers": ("Limits",),
     "diagkit.sources.pool": ("read_pool",),
+    "diagkit.sources.probes": ("probe",),
     "diagkit.sources.progress": ("read_progress",),
     "diagkit.sources.readonly": ("prove_readonly",),
     "diagkit.sources.recorder": ("PoolRecorder",),
@@ -339,6 +366,10 @@ _HOME = {
         "ProgressPolicy",
     ),
     "diagkit.analyses.pool": ("check_pool",),
+    "diagkit.analyses.ports": (
+        "audit_ports",
+        "document_ports",
+    ),
     "diagkit.analyses.progress": (
         "StartedAtAudit",
         "audit_started_at",

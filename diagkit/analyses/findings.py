@@ -14,6 +14,7 @@ from diagkit.analyses.percentages import (
     match_percentages,
 )
 from diagkit.analyses.pool import check_pool
+from diagkit.analyses.ports import audit_ports
 from diagkit.analyses.progress import audit_started_at
 from diagkit.frames.findings import join_findings
 
@@ -86,6 +87,7 @@ def analyse_incident(incident: Incident, every: str | None = None) -> Diagnosis:
     parts = [
         check_pool(incident.pool),
         check_holds(incident.checkouts, incident.activity),
+        audit_ports(incident.ports, targets=[t.where for t in incident.targets]),
     ]
     progress, audit, cohorts, matches = incident.progress, None, None, None
     if progress is not None:

@@ -25,6 +25,7 @@ COMMANDS = (
     "compare",
     "migration",
     "pool",
+    "ports",
     "report",
     "notebooks",
 )

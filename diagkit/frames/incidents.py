@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from diagkit.frames.ports import Ports
+    from diagkit.frames.probes import Target
     from diagkit.frames.progress import Progress
 
 CONTENTS = Contract(
@@ -41,7 +43,7 @@ class Readers:
 
     Attributes
     ----------
-    logs, pool, activity, checkouts, progress, hashes
+    logs, pool, activity, checkouts, progress, ports, hashes
         Each reads one part of the incident from the world.
     """
 
@@ -50,6 +52,7 @@ class Readers:
     activity: Callable[[], pd.DataFrame]
     checkouts: Callable[[], pd.DataFrame]
     progress: Callable[[], Progress | None]
+    ports: Callable[[], Ports]
     hashes: Callable[[], Mapping[str, str]]
 
 
@@ -71,6 +74,8 @@ class Incident:
         CONTENTS: every file, what it is, and whether it is used.
     marks
         MARKS: what happened, and when.
+    targets
+        What clients use and `probe` may be given; opening an incident asks none.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Incident:
     contents: pd.DataFrame = field(repr=False)
     marks: pd.DataFrame = field(repr=False)
     readers: Readers = field(repr=False)
+    targets: tuple[Target, ...] = ()
 
     @cached_property
     def logs(self) -> pd.DataFrame:
@@ -105,6 +111,11 @@ class Incident:
     def progress(self) -> Progress | None:
         """The progress tables; None where there are none."""
         return self.readers.progress()
+
+    @cached_property
+    def ports(self) -> Ports:
+        """What the compose stacks publish, and who names whom in them."""
+        return self.readers.ports()
 
     @cached_property
     def hashes(self) -> Mapping[str, str]:

@@ -13,10 +13,18 @@ from diagkit.sources.decoding import find_encoding
 from diagkit.sources.envelopes import HEAD_LINES, find_envelope
 from diagkit.sources.files import find_binary, read_head
 from diagkit.sources.formats import ANSI, load_registry, parse_json_line
+<<<<<<< HEAD
 from diagkit.sources.poolformats import find_pool_format
 from diagkit.sources.recordings import NAME
 from diagkit.sources.sampletables import ACTIVITY_NAMES, POOL_NAMES
 from diagkit.sources.tables import table_columns
+=======
+from diagkit.sources.proxies import is_proxy
+from diagkit.sources.proxyfiles import SETTINGS
+from diagkit.sources.recordings import NAME
+from diagkit.sources.sampletables import ACTIVITY_NAMES, POOL_NAMES
+from diagkit.sources.stackfiles import looks_like_compose
+>>>>>>> ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +39,6 @@ FIRST = '{"event":"start",'
 LOG_NAME = re.compile(
     r".*\.(?:log|out|err|jsonl|ndjson)(?:\.\d+)?(?:\.(?:gz|bz2|xz|zst))?"
 )
-COMPOSE = re.compile(r"^services:\s*(?:#.*)?$", re.MULTILINE)
 # Kinds of files that are recognised and that no reader takes yet, or ever.
 DOCUMENTS = {
     ".md": "a text for people",
@@ -55,8 +62,9 @@ class Identity:
     kind
         ``logs``, ``pool``, ``activity``, ``recording`` (a part of what a
         `PoolRecorder` wrote), ``table`` (a CSV of unknown columns),
-        ``sqlite``, ``parquet``, ``compose``, ``settings`` (`incident.toml`),
-        ``document``, ``empty``, ``binary``, ``unreadable`` or ``unknown``.
+        ``sqlite``, ``parquet``, ``compose``, ``proxy`` (an nginx configuration),
+        ``settings`` (`incident.toml`), ``document``, ``empty``, ``binary``,
+        ``unreadable`` or ``unknown``.
     note
         What a person should know of it, where there is something.
     """
@@ -122,8 +130,10 @@ def _identify_text(path: Path, text: str) -> Identity:
     table = _identify_table(path, lines)
     if table:
         return table
-    if path.suffix in (".yaml", ".yml") and COMPOSE.search(text):
+    if path.suffix in (".yaml", ".yml") and looks_like_compose(path.name, text):
         return Identity("compose")
+    if path.suffix in SETTINGS and is_proxy(text):
+        return Identity("proxy")
     if path.suffix in DOCUMENTS:
         return Identity("document", DOCUMENTS[path.suffix])
     if _has_records(lines):

@@ -17,6 +17,7 @@ from diagkit.frames.incidents import CONTENTS, MARKS, Incident, Readers
 from diagkit.frames.pool import ACTIVITY, POOL
 from diagkit.sources.activity import read_activity
 from diagkit.sources.checkouts import read_checkouts, read_recorded_pool
+from diagkit.sources.compose import read_stacks
 from diagkit.sources.files import file_errors
 from diagkit.sources.identify import Identity, identify_file
 from diagkit.sources.logs import join_logs, read_log_file
@@ -24,16 +25,19 @@ from diagkit.sources.paths import SourceFile, find_files
 from diagkit.sources.pool import read_pool
 from diagkit.sources.progress import read_progress
 from diagkit.sources.settings import Settings, read_settings
+from diagkit.sources.stackfiles import group_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from diagkit.frames.contract import Contract
+    from diagkit.frames.ports import Ports
     from diagkit.frames.progress import Progress
 
+# What a reader takes whenever it is there.
+USED = ("logs", "pool", "activity", "recording", "compose", "proxy", "settings")
 # What no reader takes, and what to say of it.
 UNUSED = {
-    "compose": "a compose file; diagkit does not read these yet",
     "empty": "the file is empty",
 }
 
@@ -99,6 +103,7 @@ def open_incident(path: str | os.PathLike[str]) -> Incident:
         display_zone=settings.display_zone,
         contents=contents,
         marks=_marks(settings),
+        targets=settings.targets,
         readers=found.readers(),
     )
 
@@ -138,6 +143,7 @@ class _Found:
             activity=partial(self._read_samples, "activity"),
             checkouts=self._read_checkouts,
             progress=self._read_progress,
+            ports=self._read_ports,
             hashes=self._hash,
         )
 
@@ -146,7 +152,7 @@ class _Found:
         if file in self.tables:
             note = "" if not self._database_url() else "a database is used in its place"
             return "progress", not note, note
-        if kind in ("logs", "pool", "activity", "recording", "settings"):
+        if kind in USED:
             return kind, True, identity.note
         if kind == "sqlite" or (kind == "table" and self._is_progress(file)):
             return kind, False, f"progress is read from {self.tables[0].name}"
@@ -210,6 +216,15 @@ class _Found:
         first = self.tables[0]
         where = first.path if self.kinds[first].kind == "sqlite" else first.path.parent
         return read_progress(where, schema=self.schema)
+
+    def _read_ports(self) -> Ports:
+        """Read the stacks; the folder came from somewhere, and nothing outside is read.
+
+        What cannot be read is a note, so that the rest of the incident is not lost.
+        """
+        stacks = group_files([file.path for file in self.of("compose")], self.folder)
+        proxies = [file.path for file in self.of("proxy")]
+        return read_stacks(stacks, self.folder, {}, lenient=True, proxies=proxies)
 
     def _within(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Leave out what lies outside of the incident's bounds, where it has any."""

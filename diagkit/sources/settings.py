@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import SettingError, suggest
+from diagkit.frames.probes import Target
 from diagkit.frames.progress import ProgressSchema
 from diagkit.sources.files import file_errors
 from diagkit.sources.times import find_zone
@@ -55,6 +57,8 @@ class Settings:
     database_url_env
         Name of the environment variable that holds the URL of the progress tables'
         database. The URL itself belongs into no file.
+    targets
+        What clients use, and what `probe` may be given.
     schema
         The names that the progress tables have.
     """
@@ -67,6 +71,7 @@ class Settings:
     marks: tuple[Mark, ...] = ()
     ignore: tuple[str, ...] = ()
     database_url_env: str = ""
+    targets: tuple[Target, ...] = ()
     schema: ProgressSchema = field(default_factory=ProgressSchema)
 
 
@@ -80,6 +85,7 @@ ENTRIES: dict[str, tuple[str, type]] = {
     "marks": ("marks", list),
     "ignore": ("ignore", list),
     "database_url_env": ("database_url_env", str),
+    "targets": ("targets", list),
     "schema": ("schema", dict),
 }
 SAID = {str: "a text", dt.datetime: "a time", list: "a list", dict: "a table"}
@@ -128,6 +134,9 @@ def read_settings(path: Path) -> Settings:
     )
     if "schema" in values:
         values["schema"] = _read_schema(values["schema"], path)
+    values["targets"] = tuple(
+        _read_target(entry, path) for entry in values.get("targets", ())
+    )
     values["ignore"] = tuple(map(str, values.get("ignore", ())))
     return Settings(**values)
 
@@ -181,6 +190,36 @@ def _read_mark(mark: object, zone: str, path: Path) -> Mark:
         )
         raise SettingError(msg)
     return Mark(_with_zone(at, zone), label)
+
+
+def _read_target(entry: object, path: Path) -> Target:
+    said = {"where": entry} if isinstance(entry, str) else entry
+    if not isinstance(said, dict) or not isinstance(said.get("where"), str):
+        msg = (
+            f"{path}: a target is written 'tcp://host:port', or as a table with where "
+            "and expect"
+        )
+        raise SettingError(msg)
+    for key in said:
+        if key not in ("where", "expect"):
+            near = suggest(key, ("where", "expect"))
+            msg = f"{path}: no entry {key!r} is known in a target{near}"
+            raise SettingError(msg)
+    expect = said.get("expect")
+    if expect is not None and not isinstance(expect, int):
+        msg = f"{path}: expect is a number, such as 200"
+        raise SettingError(msg)
+    if re.search(r"://[^/]*:[^/]*@", said["where"]):
+        msg = (
+            f"{path}: a target holds a password, which belongs into no file: leave it "
+            "out, and set PGPASSWORD or ~/.pgpass"
+        )
+        raise SettingError(msg)
+    try:
+        return Target(said["where"], expect)
+    except SettingError as error:
+        msg = f"{path}: {error}"
+        raise SettingError(msg) from None
 
 
 def _read_schema(entries: dict[str, Any], path: Path) -> ProgressSchema:

@@ -40,6 +40,8 @@ MAY_IMPORT = {
 DOORS = {
     "sqlalchemy": {"sources"},
     "polars": {"sources"},
+    "psutil": {"sources"},
+    "yaml": {"sources"},
     "matplotlib": {"charts"},
     "ipywidgets": {"widgets"},
     "dask": {"engine"},

@@ -54,11 +54,10 @@ def test_contents_say_what_is_used_and_why_not(folder: Path) -> None:
         "empty.log": ("empty", False),
         "picture.png": ("binary", False),
         "pool.csv": ("pool", True),
-        "stack/compose.yaml": ("compose", False),
+        "stack/compose.yaml": ("compose", True),
     }
     notes = contents.set_index("file")["note"]
     assert notes["picture.png"] == "a PNG picture"
-    assert "does not read these yet" in notes["stack/compose.yaml"]
 
 
 def test_parts_are_read_when_they_are_used(folder: Path) -> None:
@@ -205,7 +204,7 @@ def test_hashes_are_of_what_is_used(folder: Path) -> None:
     import hashlib
 
     hashes = dk.open_incident(folder).hashes
-    assert set(hashes) == {"api.log", "pool.csv"}
+    assert set(hashes) == {"api.log", "pool.csv", "stack/compose.yaml"}
     assert hashes["api.log"] == hashlib.sha256(LOG.encode()).hexdigest()
 
 
@@ -228,6 +227,9 @@ def test_a_file_that_cannot_be_unpacked_is_unreadable(tmp_path: Path) -> None:
         ("a.csv", "a,b\n1,2\n", "table"),
         ("a.csv", "timestamp,pid,backend_start\n", "activity"),
         ("compose.yml", "services:\n", "compose"),
+        ("stack.yml", "services:\n  a: {image: x}\n", "compose"),
+        ("symfony.yml", "services:\n  _defaults: {autowire: true}\n", "document"),
+        ("nginx.conf", "location / { proxy_pass http://a; }\n", "proxy"),
         ("other.yml", "x: 1\n", "document"),
         ("a.log", "\x1b[32m2025-11-25 22:00:14 [INFO] a.b: one\x1b[0m\n", "logs"),
     ],
