@@ -38,6 +38,12 @@ if TYPE_CHECKING:
         count_holds as count_holds,
         find_held as find_held,
     )
+    from diagkit.analyses.http import (
+        HttpReconciliation as HttpReconciliation,
+        check_http as check_http,
+        count_statuses as count_statuses,
+        reconcile_http as reconcile_http,
+    )
     from diagkit.analyses.leaks import (
         check_leaks as check_leaks,
         count_leaks as count_leaks,
@@ -79,6 +85,7 @@ if TYPE_CHECKING:
     )
     from diagkit.analyses.stackframes import find_frames as find_frames
     from diagkit.analyses.templates import count_templates as count_templates
+    from diagkit.analyses.triage import triage as triage
     from diagkit.analyses.utilisation import count_utilisation as count_utilisation
     from diagkit.charts.backfill import plot_backfill as plot_backfill
     from diagkit.charts.checkouts import (
@@ -106,8 +113,10 @@ if TYPE_CHECKING:
         POOL_EVENTS as POOL_EVENTS,
     )
     from diagkit.frames.cohorts import COHORTS as COHORTS
+    from diagkit.frames.comparison import COMPARISON as COMPARISON
     from diagkit.frames.findings import FINDINGS as FINDINGS
     from diagkit.frames.holds import HELD as HELD, HOLDS as HOLDS
+    from diagkit.frames.http import HTTP as HTTP, STATUSES as STATUSES, UNSEEN as UNSEEN
     from diagkit.frames.incidents import (
         CONTENTS as CONTENTS,
         MARKS as MARKS,
@@ -155,6 +164,11 @@ if TYPE_CHECKING:
     from diagkit.frames.stackframes import STACKFRAMES as STACKFRAMES
     from diagkit.frames.starts import CANDIDATES as CANDIDATES
     from diagkit.frames.templates import TEMPLATES as TEMPLATES
+    from diagkit.frames.triage import (
+        CHECKLIST as CHECKLIST,
+        HYPOTHESES as HYPOTHESES,
+        Triage as Triage,
+    )
     from diagkit.frames.utilisation import UTILISATION as UTILISATION
     from diagkit.redaction.text import (
         redact_frame as redact_frame,
@@ -175,6 +189,7 @@ if TYPE_CHECKING:
         read_pool_events as read_pool_events,
     )
     from diagkit.sources.compose import read_compose as read_compose
+    from diagkit.sources.http import read_http as read_http
     from diagkit.sources.incidents import open_incident as open_incident
     from diagkit.sources.lints import read_lint as read_lint
     from diagkit.sources.listeners import read_listeners as read_listeners
@@ -215,10 +230,16 @@ _HOME = {
         "POOL_EVENTS",
     ),
     "diagkit.frames.cohorts": ("COHORTS",),
+    "diagkit.frames.comparison": ("COMPARISON",),
     "diagkit.frames.findings": ("FINDINGS",),
     "diagkit.frames.holds": (
         "HELD",
         "HOLDS",
+    ),
+    "diagkit.frames.http": (
+        "HTTP",
+        "STATUSES",
+        "UNSEEN",
     ),
     "diagkit.frames.incidents": (
         "CONTENTS",
@@ -276,6 +297,11 @@ _HOME = {
     "diagkit.frames.stackframes": ("STACKFRAMES",),
     "diagkit.frames.starts": ("CANDIDATES",),
     "diagkit.frames.templates": ("TEMPLATES",),
+    "diagkit.frames.triage": (
+        "CHECKLIST",
+        "HYPOTHESES",
+        "Triage",
+    ),
     "diagkit.frames.utilisation": ("UTILISATION",),
     "diagkit.signatures.catalogue": (
         "Signature",
@@ -291,6 +317,7 @@ _HOME = {
         "read_pool_events",
     ),
     "diagkit.sources.compose": ("read_compose",),
+    "diagkit.sources.http": ("read_http",),
     "diagkit.sources.incidents": ("open_incident",),
     "diagkit.sources.lints": ("read_lint",),
     "diagkit.sources.listeners": ("read_listeners",),
@@ -337,6 +364,12 @@ _HOME = {
         "count_holds",
         "find_held",
     ),
+    "diagkit.analyses.http": (
+        "HttpReconciliation",
+        "check_http",
+        "count_statuses",
+        "reconcile_http",
+    ),
     "diagkit.analyses.leaks": (
         "check_leaks",
         "count_leaks",
@@ -381,6 +414,7 @@ _HOME = {
     ),
     "diagkit.analyses.stackframes": ("find_frames",),
     "diagkit.analyses.templates": ("count_templates",),
+    "diagkit.analyses.triage": ("triage",),
     "diagkit.analyses.utilisation": ("count_utilisation",),
     "diagkit.charts.backfill": ("plot_backfill",),
     "diagkit.charts.checkouts": (

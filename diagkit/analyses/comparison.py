@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from diagkit.analyses.findings import analyse_incident
 from diagkit.analyses.rates import compare_rates
 from diagkit.analyses.tallies import Tally, could_show, count_hours, count_tallies
@@ -16,6 +14,8 @@ from diagkit.frames.findings import severity_rank
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
+
+    import pandas as pd
 
     from diagkit.analyses.findings import Diagnosis
     from diagkit.frames.incidents import Incident
@@ -77,9 +77,7 @@ def compare_incidents(
     frame = COMPARISON.build(
         {name: [row.get(name) for row in rows] for name in COMPARISON.names}
     )
-    order = pd.CategoricalDtype(list(VERDICTS), ordered=True)
-    frame["verdict"] = frame["verdict"].astype(order)
-    return frame
+    return COMPARISON.order(frame, verdict=VERDICTS)
 
 
 def _tested(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from diagkit.analyses.cohorts import count_cohorts
 from diagkit.analyses.hold_findings import check_holds
+from diagkit.analyses.http import check_http
 from diagkit.analyses.leaks import check_leaks, choose_bin, count_leaks, find_leaks
 from diagkit.analyses.percentages import (
     check_percentages,
@@ -87,6 +88,7 @@ def analyse_incident(incident: Incident, every: str | None = None) -> Diagnosis:
     parts = [
         check_pool(incident.pool),
         check_holds(incident.checkouts, incident.activity),
+        check_http(incident.http, leaks),
         audit_ports(incident.ports, targets=[t.where for t in incident.targets]),
     ]
     progress, audit, cohorts, matches = incident.progress, None, None, None

@@ -77,7 +77,7 @@ HYPOTHESES = (
             ("worked_before", -3.0),
             ("errors_unseen_by_backend", 0.5),
         ),
-        "Something listens there: `ss -ltnp`; a TCP connect from where the client runs.",
+        "Something listens there: `ss -ltnp`, or a connect from where it is used.",
     ),
     Hypothesis(
         "name_not_resolved",

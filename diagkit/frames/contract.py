@@ -10,7 +10,7 @@ import pandas as pd
 from diagkit.errors import ContractError, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 UTC_TIME = "datetime64[us, UTC]"
 
@@ -114,6 +114,34 @@ class Contract:
         for name in rest:
             out[name] = frame[name]
         return out
+
+    def order(self, frame: pd.DataFrame, **levels: Sequence[str]) -> pd.DataFrame:
+        """Give columns of a frame of the contract the order of their values.
+
+        Parameters
+        ----------
+        frame
+            As `conform` gives it.
+        **levels
+            By column: all its values, the least first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The frame, these columns ordered categoricals.
+
+        Examples
+        --------
+        >>> one = Contract("ONE", (Column("size", "str", False),))
+        >>> frame = one.order(one.build({"size": ["L", "S"]}), size=("S", "L"))
+        >>> frame["size"].max()
+        'L'
+        """
+        ordered = {
+            name: frame[name].astype(pd.CategoricalDtype(list(values), ordered=True))
+            for name, values in levels.items()
+        }
+        return frame.assign(**ordered)
 
     def check(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Refuse a frame that lacks a column or holds times without a zone.

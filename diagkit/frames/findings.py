@@ -170,8 +170,4 @@ def severity_rank(severity: str) -> int:
 
 
 def _order(frame: pd.DataFrame) -> pd.DataFrame:
-    for name, values in (("severity", SEVERITIES), ("area", AREAS)):
-        frame[name] = frame[name].astype(
-            pd.CategoricalDtype(list(values), ordered=True)
-        )
-    return frame
+    return FINDINGS.order(frame, severity=SEVERITIES, area=AREAS)

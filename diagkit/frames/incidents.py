@@ -43,7 +43,7 @@ class Readers:
 
     Attributes
     ----------
-    logs, pool, activity, checkouts, progress, ports, hashes
+    logs, pool, activity, checkouts, progress, ports, http, hashes
         Each reads one part of the incident from the world.
     """
 
@@ -53,6 +53,7 @@ class Readers:
     checkouts: Callable[[], pd.DataFrame]
     progress: Callable[[], Progress | None]
     ports: Callable[[], Ports]
+    http: Callable[[], pd.DataFrame]
     hashes: Callable[[], Mapping[str, str]]
 
 
@@ -116,6 +117,11 @@ class Incident:
     def ports(self) -> Ports:
         """What the compose stacks publish, and who names whom in them."""
         return self.readers.ports()
+
+    @cached_property
+    def http(self) -> pd.DataFrame:
+        """HTTP: requests by each observer; without rows where there are none."""
+        return self.readers.http()
 
     @cached_property
     def hashes(self) -> Mapping[str, str]:

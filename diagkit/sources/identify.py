@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagkit.errors import SourceError
+from diagkit.sources.accesslines import (
+    has_request_objects,
+    is_har,
+    is_request_table,
+)
 from diagkit.sources.decoding import find_encoding
 from diagkit.sources.envelopes import HEAD_LINES, find_envelope
 from diagkit.sources.files import find_binary, read_head
 from diagkit.sources.formats import ANSI, load_registry, parse_json_line
-<<<<<<< HEAD
 from diagkit.sources.poolformats import find_pool_format
-from diagkit.sources.recordings import NAME
-from diagkit.sources.sampletables import ACTIVITY_NAMES, POOL_NAMES
-from diagkit.sources.tables import table_columns
-=======
 from diagkit.sources.proxies import is_proxy
 from diagkit.sources.proxyfiles import SETTINGS
 from diagkit.sources.recordings import NAME
 from diagkit.sources.sampletables import ACTIVITY_NAMES, POOL_NAMES
 from diagkit.sources.stackfiles import looks_like_compose
->>>>>>> ports
+from diagkit.sources.tables import table_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,18 +124,40 @@ def _identify_text(path: Path, text: str) -> Identity:
     if NAME.fullmatch(path.name) and text.startswith(FIRST):
         return Identity("recording")
     lines = [line.rstrip("\r") for line in text.split("\n")]
-    pool = find_pool_format(text)
-    if pool is not None:
-        return Identity("pool", f"as {pool.name} writes it")
-    table = _identify_table(path, lines)
-    if table:
-        return table
+    return (
+        _identify_pool(text)
+        or _identify_requests(text, lines)
+        or _identify_table(path, lines)
+        or _identify_settings(path, text)
+        or _identify_log(path, text, lines)
+    )
+
+
+def _identify_pool(text: str) -> Identity | None:
+    known = find_pool_format(text)
+    return Identity("pool", f"as {known.name} writes it") if known else None
+
+
+def _identify_requests(text: str, lines: list[str]) -> Identity | None:
+    """Tell what a client recorded; the access log of a server is a log."""
+    if is_har(text.lstrip("\ufeff")):
+        return Identity("http", "requests of a browser (HAR)")
+    if is_request_table(lines) or has_request_objects(lines[:HEAD_LINES], "client"):
+        return Identity("http", "requests of a client")
+    return None
+
+
+def _identify_settings(path: Path, text: str) -> Identity | None:
     if path.suffix in (".yaml", ".yml") and looks_like_compose(path.name, text):
         return Identity("compose")
     if path.suffix in SETTINGS and is_proxy(text):
         return Identity("proxy")
     if path.suffix in DOCUMENTS:
         return Identity("document", DOCUMENTS[path.suffix])
+    return None
+
+
+def _identify_log(path: Path, text: str, lines: list[str]) -> Identity:
     if _has_records(lines):
         return Identity("logs")
     if _is_json(path, text):

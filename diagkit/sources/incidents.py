@@ -19,6 +19,7 @@ from diagkit.sources.activity import read_activity
 from diagkit.sources.checkouts import read_checkouts, read_recorded_pool
 from diagkit.sources.compose import read_stacks
 from diagkit.sources.files import file_errors
+from diagkit.sources.http import join_requests, read_http_file
 from diagkit.sources.identify import Identity, identify_file
 from diagkit.sources.logs import join_logs, read_log_file
 from diagkit.sources.paths import SourceFile, find_files
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from diagkit.frames.progress import Progress
 
 # What a reader takes whenever it is there.
-USED = ("logs", "pool", "activity", "recording", "compose", "proxy", "settings")
+USED = ("logs", "pool", "activity", "recording", "compose", "proxy", "http", "settings")
 # What no reader takes, and what to say of it.
 UNUSED = {
     "empty": "the file is empty",
@@ -144,6 +145,7 @@ class _Found:
             checkouts=self._read_checkouts,
             progress=self._read_progress,
             ports=self._read_ports,
+            http=self._read_http,
             hashes=self._hash,
         )
 
@@ -225,6 +227,12 @@ class _Found:
         stacks = group_files([file.path for file in self.of("compose")], self.folder)
         proxies = [file.path for file in self.of("proxy")]
         return read_stacks(stacks, self.folder, {}, lenient=True, proxies=proxies)
+
+    def _read_http(self) -> pd.DataFrame:
+        files = [*self.of("logs"), *self.of("http")]
+        zone = self.settings.zone
+        frames = [read_http_file(f.path, zone, name=f.name) for f in files]
+        return join_requests([self._within(frame) for frame in frames])
 
     def _within(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Leave out what lies outside of the incident's bounds, where it has any."""

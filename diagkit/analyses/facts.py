@@ -1,0 +1,172 @@
+"""What is known of an incident, by name: what hypotheses and checks refer to.
+
+A fact is named by the code of the finding that tells it (``connection_leak``), or by
+code and signature (``upstream_failed:nginx.connect_failed``), or it is one of `FACTS`,
+which look at what no finding tells: that something is in order, or in which order
+things happened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from diagkit.analyses.kinds import CODES, count_words
+from diagkit.analyses.leak_findings import SILENT
+from diagkit.frames.findings import name_finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from diagkit.analyses.findings import Diagnosis
+
+# A backend that answered so often is one that runs.
+LEAST_ANSWERS = 3
+
+
+class Fact(NamedTuple):
+    """Something that is known.
+
+    Attributes
+    ----------
+    text
+        What, with counts, times and places.
+    id
+        Of the finding that tells it; empty for none.
+    """
+
+    text: str
+    id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} [{self.id}]" if self.id else self.text
+
+
+def gather_facts(diagnosis: Diagnosis) -> dict[str, Fact]:
+    """Gather what is known of an incident.
+
+    Parameters
+    ----------
+    diagnosis
+        As `analyse_incident` gives it.
+
+    Returns
+    -------
+    dict
+        Each `Fact` by its name.
+    """
+    facts: dict[str, Fact] = {}
+    rows = diagnosis.findings
+    columns = (rows[name].astype("str") for name in ("code", "summary", "id"))
+    for code, summary, name in zip(*columns, strict=True):
+        # The most severe of each code comes first.
+        facts.setdefault(code, Fact(summary, name))
+    leaks = diagnosis.leaks[["kind", "signature"]].astype("str")
+    for (kind, signature), events in Counter(leaks.itertuples(index=False)).items():
+        if kind in SILENT:
+            continue
+        code = CODES.get(kind, (kind, ""))[0]
+        text = f"{count_words(kind, events)} ({signature})"
+        facts[f"{code}:{signature}"] = Fact(text, name_finding(code, signature))
+    for name, find in FACTS.items():
+        told = find(diagnosis)
+        if told:
+            facts[name] = Fact(told)
+    return facts
+
+
+def _pool_in_bounds(diagnosis: Diagnosis) -> str:
+    pool = diagnosis.incident.pool
+    limit = pool["size"] + pool["max_overflow"]
+    known = limit.notna() & pool["checked_out"].notna()
+    if not known.any() or (pool["checked_out"] >= limit)[known].any():
+        return ""
+    most = int(pool.loc[known, "checked_out"].max())
+    return (
+        f"the pool never had more than {most} of {int(limit[known].min())} connections "
+        f"out in {int(known.sum())} samples"
+    )
+
+
+def _ports_differ(diagnosis: Diagnosis) -> str:
+    stacks = diagnosis.incident.ports.stacks
+    if not stacks or _has(diagnosis, "port_conflict", "port_contention", "port_taken"):
+        return ""
+    return f"no two services of {_count(stacks, 'stack')} publish the same port"
+
+
+def _ports_published(diagnosis: Diagnosis) -> str:
+    ports = diagnosis.incident.ports
+    if not len(ports.published) or _has(
+        diagnosis, "not_published", "loopback_only", "wrong_port"
+    ):
+        return ""
+    return f"what is needed from outside is published ({len(ports.published)} ports)"
+
+
+def _backend_errors(diagnosis: Diagnosis) -> str:
+    seen = _observed(diagnosis, "backend")
+    failed = int((seen["status"] >= 500).sum())
+    if not failed:
+        return ""
+    return f"the backend itself answered {failed} of {len(seen)} requests with a 5xx"
+
+
+def _backend_well(diagnosis: Diagnosis) -> str:
+    seen = _observed(diagnosis, "backend")
+    if len(seen) < LEAST_ANSWERS or (seen["status"] >= 500).any():
+        return ""
+    return f"the backend answered all its {len(seen)} requests without a 5xx"
+
+
+def _worked_before(diagnosis: Diagnosis) -> str:
+    """Tell a proxy that got through before it did not."""
+    seen = _observed(diagnosis, "proxy")
+    times = seen["timestamp"]
+    failed = times[seen["status"].isin((502, 503, 504))].min()
+    before = times[(seen["status"] < 500) & (times < failed)]
+    if pd.isna(failed) or len(before) < LEAST_ANSWERS:
+        return ""
+    return (
+        f"the proxy got through {len(before)} times before it first failed at "
+        f"{failed:%Y-%m-%d %H:%M:%S} UTC"
+    )
+
+
+def _server_stopped(diagnosis: Diagnosis) -> str:
+    logs = diagnosis.incident.logs
+    stopped = logs["message"].str.contains(
+        r"^(?:Shutting down$|Finished server process|Handling signal: (?:term|int|quit)"
+        r"|Shutting down: Master)",
+        regex=True,
+    )
+    if not stopped.any():
+        return ""
+    first = logs[stopped].iloc[0]
+    return f"a server was stopped: {first['source']}:{first['line']}"
+
+
+FACTS: Mapping[str, Callable[[Diagnosis], str]] = {
+    "pool_in_bounds": _pool_in_bounds,
+    "ports_differ": _ports_differ,
+    "ports_published": _ports_published,
+    "backend_errors": _backend_errors,
+    "backend_well": _backend_well,
+    "worked_before": _worked_before,
+    "server_stopped": _server_stopped,
+}
+
+
+def _observed(diagnosis: Diagnosis, observer: str) -> pd.DataFrame:
+    http = diagnosis.incident.http
+    return http[http["observer"].astype("str") == observer]
+
+
+def _has(diagnosis: Diagnosis, *codes: str) -> bool:
+    return bool(diagnosis.findings["code"].isin(codes).any())
+
+
+def _count(things: list[str], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
