@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         plot_waits as plot_waits,
     )
     from diagkit.charts.cohorts import plot_cohorts as plot_cohorts
+    from diagkit.charts.http import plot_statuses as plot_statuses
     from diagkit.charts.leaks import plot_leaks as plot_leaks
     from diagkit.charts.pool import plot_pool as plot_pool
     from diagkit.charts.progress import plot_started_at as plot_started_at
@@ -422,6 +423,7 @@ _HOME = {
         "plot_waits",
     ),
     "diagkit.charts.cohorts": ("plot_cohorts",),
+    "diagkit.charts.http": ("plot_statuses",),
     "diagkit.charts.leaks": ("plot_leaks",),
     "diagkit.charts.pool": ("plot_pool",),
     "diagkit.charts.progress": ("plot_started_at",),

@@ -142,10 +142,16 @@ def _server_stopped(diagnosis: Diagnosis) -> str:
         r"|Shutting down: Master)",
         regex=True,
     )
-    if not stopped.any():
+    started = logs["message"].str.contains(
+        r"^(?:Started server process|Booting worker|Starting gunicorn)", regex=True
+    )
+    # That it was stopped in the end is no fault: it was started again, too.
+    again = logs[started].groupby("source")["line"].max()
+    back = logs[stopped & (logs["line"] < logs["source"].map(again))]
+    if back.empty:
         return ""
-    first = logs[stopped].iloc[0]
-    return f"a server was stopped: {first['source']}:{first['line']}"
+    first = back.iloc[0]
+    return f"a server was stopped and started again: {first['source']}:{first['line']}"
 
 
 FACTS: Mapping[str, Callable[[Diagnosis], str]] = {

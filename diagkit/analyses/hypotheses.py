@@ -124,6 +124,7 @@ HYPOTHESES = (
         (
             ("dependency_down", 5.0),
             ("dropped_connection:postgresql.admin_shutdown", 3.0),
+            ("connection_leak", -2.0),
             ("unreachable", 1.0),
             ("server_refuses", 1.5),
         ),

@@ -108,7 +108,9 @@ def _weigh(facts: Mapping[str, Fact], unsettled: list[str]) -> list[dict[str, An
         if (row := _weigh_one(hypothesis, facts, unsettled)) is not None
     ]
     order = {area: rank for rank, area in enumerate(AREAS)}
-    weighed.sort(key=lambda row: (-row["confidence"], order[row["area"]]))
+    weighed.sort(
+        key=lambda row: (-row["confidence"], order[row["area"]], -row.pop("odds"))
+    )
     likely = [row for row in weighed if row["confidence"] >= LEAST]
     others = [row for row in weighed if row["confidence"] < LEAST]
     if not likely:
@@ -135,6 +137,7 @@ def _weigh_one(
         "code": hypothesis.code,
         "area": hypothesis.area,
         "confidence": round(confidence, 3),
+        "odds": odds,
         "summary": summary,
         "evidence_for": "; ".join(dict.fromkeys(pro)),
         "evidence_against": "; ".join(

@@ -23,10 +23,12 @@ COMMANDS = (
     "audit",
     "backfill",
     "compare",
+    "http",
     "migration",
     "pool",
     "ports",
     "report",
+    "triage",
     "notebooks",
 )
 
