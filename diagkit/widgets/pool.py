@@ -34,7 +34,7 @@ PICTURES: dict[str, Callable[[PoolView], Axes]] = {
     "holders": lambda view: plot_holders(view.checkouts),
     "waits": lambda view: plot_waits(view.checkouts),
 }
-ROWS = 50
+ROWS = 25
 DEFAULTS: dict[str, Any] = {
     "since": None,
     "until": None,

@@ -31,10 +31,11 @@ def outputs(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
 
 
-def test_there_are_two() -> None:
+def test_there_are_three() -> None:
     assert [path.name for path in NOTEBOOKS] == [
         "01_connection_leaks.ipynb",
         "02_started_at_audit.ipynb",
+        "03_pool_pressure.ipynb",
     ]
 
 
@@ -78,11 +79,19 @@ def test_it_runs_on_the_sample_and_shows_a_picture(path: Path) -> None:
     assert [o for o in found if o.output_type == "error"] == []
     assert [o for o in found if o.get("name") == "stderr"] == []
     pictures = sum("image/png" in o.get("data", {}) for o in found)
-    assert pictures == {"01_connection_leaks": 1, "02_started_at_audit": 3}[path.stem]
+    assert (
+        pictures
+        == {
+            "01_connection_leaks": 1,
+            "02_started_at_audit": 3,
+            "03_pool_pressure": 3,
+        }[path.stem]
+    )
     said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
     assert {
         "01_connection_leaks": "65 connections leaked.",
         "02_started_at_audit": "**`current_run_or_all`** was at work: of the 42 ",
+        "03_pool_pressure": "**35 leaked by the application, 0 stranded on the ",
     }[path.stem] in said
 
 
@@ -99,4 +108,22 @@ def test_what_is_missing_is_said_and_the_rest_runs(path: Path, tmp_path: Path) -
     assert {
         "01_connection_leaks": "**There is no log in this incident**",
         "02_started_at_audit": "holds no progress tables**",
+        "03_pool_pressure": "**There is no recording of checkouts**",
     }[path.stem] in said
+
+
+@pytest.mark.slow
+def test_a_folder_of_a_recorder_is_an_incident_too(tmp_path: Path) -> None:
+    import sqlalchemy as sa
+
+    import diagkit as dk
+
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool)
+    with dk.PoolRecorder(engine, tmp_path, name="app"), engine.connect():
+        pass
+    engine.dispose()
+    book = run(FOLDER / "03_pool_pressure.ipynb", tmp_path)
+    found = outputs(book)
+    assert [o for o in found if o.output_type == "error"] == []
+    said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
+    assert "**The server was not looked at while this was recorded**" in said
