@@ -27,9 +27,7 @@ from diagkit.widgets.pages import View
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from matplotlib.axes import Axes
-
-PICTURES: dict[str, Callable[[PoolView], Axes]] = {
+PICTURES: dict[str, Callable[[PoolView], Any]] = {
     "use": lambda view: plot_pool(view.pool),
     "holders": lambda view: plot_holders(view.checkouts),
     "waits": lambda view: plot_waits(view.checkouts),
@@ -116,6 +114,7 @@ class PoolExplorer(Explorer):
                 )
                 raise SettingError(msg)
             self._pool, self._checkouts = self._live.look()
+        self._choices: list[Control] | None = None
         self._task: asyncio.Task[None] | None = None
         # What has no meaning is told at once, not when it is drawn.
         self._select()
@@ -128,21 +127,18 @@ class PoolExplorer(Explorer):
 
     def controls(self) -> list[Control]:
         """Return the controls: time, pool, operation, least hold, picture."""
-        times = list_times(self._pool, self._checkouts) or ["", ""]
-        pools = list_pools(self._pool, self._checkouts)
-        operations = list_operations(self._checkouts)
-        return [
-            Control("range", "time (UTC)", ("since", "until"), _same(times)),
-            Control("choice", "pool", ("pool",), (("all", None), *_same(pools))),
-            Control(
-                "choice",
-                "operation",
-                ("operation",),
-                (("all", None), *_same(operations)),
-            ),
-            Control("number", "held for at least (s)", ("longer_than_s",)),
-            Control("choice", "picture", ("picture",), _same(list(PICTURES))),
-        ]
+        if self._choices is None:
+            times = list_times(self._pool, self._checkouts) or ["", ""]
+            pools = list_pools(self._pool, self._checkouts)
+            operations = list_operations(self._checkouts)
+            self._choices = [
+                Control("range", "time (UTC)", ("since", "until"), _same(times)),
+                Control("choice", "pool", ("pool",), _all(pools)),
+                Control("choice", "operation", ("operation",), _all(operations)),
+                Control("number", "held for at least (s)", ("longer_than_s",)),
+                Control("choice", "picture", ("picture",), _same(list(PICTURES))),
+            ]
+        return self._choices
 
     def view(self) -> View:
         """Draw what the settings ask for."""
@@ -150,7 +146,7 @@ class PoolExplorer(Explorer):
         ax = PICTURES[self.settings["picture"]](selected)
         says = " ".join(ax.get_title(loc="left").replace("\\$", "$").split())
         records = selected.records(ROWS)
-        left = len(selected.checkouts) - len(records)
+        left = selected.count - len(records)
         return View(to_png(ax, dpi=90), says, records, left)
 
     def start(self) -> None:
@@ -176,6 +172,7 @@ class PoolExplorer(Explorer):
         """Look once more at what runs, and draw."""
         if self._live is not None:
             self._pool, self._checkouts = self._live.look()
+            self._choices = None
         self.refresh()
 
     def close(self) -> None:
@@ -224,3 +221,7 @@ class PoolExplorer(Explorer):
 
 def _same(values: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple((value, value) for value in values)
+
+
+def _all(names: list[str]) -> tuple[tuple[str, str | None], ...]:
+    return (("all", None), *_same(names))
