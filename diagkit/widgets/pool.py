@@ -105,7 +105,7 @@ class PoolExplorer(Explorer):
         self._given = checkouts is not None
         if self._live is None:
             rows = CHECKOUTS.empty() if checkouts is None else checkouts
-            self._pool, self._checkouts = POOL.check(source), CHECKOUTS.check(rows)
+            self._take(source, rows)
         else:
             if not callable(getattr(source, "look", None)):
                 msg = (
@@ -113,8 +113,7 @@ class PoolExplorer(Explorer):
                     f"returns; a {type(source).__name__} came"
                 )
                 raise SettingError(msg)
-            self._pool, self._checkouts = self._live.look()
-        self._choices: list[Control] | None = None
+            self._take(*self._live.look())
         self._task: asyncio.Task[None] | None = None
         # What has no meaning is told at once, not when it is drawn.
         self._select()
@@ -171,8 +170,7 @@ class PoolExplorer(Explorer):
     def look(self) -> None:
         """Look once more at what runs, and draw."""
         if self._live is not None:
-            self._pool, self._checkouts = self._live.look()
-            self._choices = None
+            self._take(*self._live.look())
         self.refresh()
 
     def close(self) -> None:
@@ -193,6 +191,12 @@ class PoolExplorer(Explorer):
                 # Without a loop it is shown as it is now.
                 return box
         return box
+
+    def _take(self, pool: pd.DataFrame, checkouts: pd.DataFrame) -> None:
+        # Further columns are not shown, and a million rows of them take their time.
+        self._pool = POOL.check(pool)[POOL.names]
+        self._checkouts = CHECKOUTS.check(checkouts)[CHECKOUTS.names]
+        self._choices: list[Control] | None = None
 
     async def _again(self) -> None:
         took = 0.0
