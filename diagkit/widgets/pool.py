@@ -103,6 +103,7 @@ class PoolExplorer(Explorer):
         self._every_s = every_s
         self._live = None if isinstance(source, pd.DataFrame) else source
         self._given = checkouts is not None
+        self._choices: list[Control] | None = None
         if self._live is None:
             rows = CHECKOUTS.empty() if checkouts is None else checkouts
             self._take(source, rows)
@@ -196,7 +197,7 @@ class PoolExplorer(Explorer):
         # Further columns are not shown, and a million rows of them take their time.
         self._pool = POOL.check(pool)[POOL.names]
         self._checkouts = CHECKOUTS.check(checkouts)[CHECKOUTS.names]
-        self._choices: list[Control] | None = None
+        self._choices = None
 
     async def _again(self) -> None:
         took = 0.0
