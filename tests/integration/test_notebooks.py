@@ -127,3 +127,43 @@ def test_a_folder_of_a_recorder_is_an_incident_too(tmp_path: Path) -> None:
     assert [o for o in found if o.output_type == "error"] == []
     said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
     assert "**The server was not looked at while this was recorded**" in said
+
+
+LIVE = """
+import asyncio
+import sqlalchemy as sa
+import diagkit as dk
+
+engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool, pool_size=2)
+recorder = dk.PoolRecorder(engine, "recordings", name="app").attach()
+explorer = dk.PoolExplorer(recorder, every_s=0.05)
+explorer
+---
+connection = engine.connect()
+for _ in range(600):
+    await asyncio.sleep(0.05)
+    if "at most 1 of 12" in explorer.widget.children[1].children[0].children[0].value:
+        print("seen")
+        break
+---
+tasks = len(asyncio.all_tasks())
+explorer.close()
+await asyncio.sleep(0)
+print(tasks - len(asyncio.all_tasks()))
+connection.close()
+recorder.detach()
+engine.dispose()
+"""
+
+
+@pytest.mark.slow
+def test_a_running_recorder_is_looked_at_in_a_kernel(tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(part) for part in LIVE.split("---\n")]
+    book = nbformat.v4.new_notebook(cells=cells)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(book, timeout=120, resources=resources).execute()
+    shown, seen, ended = (cell.outputs for cell in book.cells)
+    assert "application/vnd.jupyter.widget-view+json" in shown[0]["data"]
+    assert "at most 0 of 12 connections were out" in shown[0]["data"]["text/html"]
+    assert seen[0]["text"] == "seen\n"
+    assert ended[0]["text"] == "1\n"
