@@ -1,4 +1,4 @@
-"""Draw the pictures of the README from the bundled incident."""
+"""Draw the pictures of the README and of the other pages from the bundled samples."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def main() -> None:
         (folder / "started_at.png").write_bytes(to_png(dk.plot_started_at(audit)))
         plan = dk.plan_backfill(audit)
         (folder / "backfill.png").write_bytes(to_png(dk.plot_backfill(plan)))
+    shop = dk.open_sample("pool_pressure")
+    for name, drawn in (
+        ("pool.png", dk.plot_pool(shop.pool)),
+        ("holders.png", dk.plot_holders(shop.checkouts)),
+        ("waits.png", dk.plot_waits(shop.checkouts)),
+    ):
+        (folder / name).write_bytes(to_png(drawn))
 
 
 if __name__ == "__main__":

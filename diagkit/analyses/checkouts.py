@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from diagkit.frames.checkouts import CHECKOUTS
@@ -70,41 +72,64 @@ def lay_out_holders(checkouts: pd.DataFrame, limit: int) -> HolderLayout:
     [[0, 2, 'garbage_collected'], [1, 2, 'returned']]
     """
     CHECKOUTS.check(checkouts)
-    outcome = checkouts["outcome"].astype("str")
-    rows = pd.DataFrame(
+    # Numbers, not texts: a million checkouts are counted at once.
+    codes, names = pd.factorize(checkouts["holder"].fillna(UNATTRIBUTED), sort=True)
+    held_s = checkouts["held_s"].to_numpy(dtype=float)
+    kind = _kinds(checkouts["outcome"])
+    longest = np.full(len(names), np.nan)
+    np.fmax.at(longest, codes, held_s)
+    holders = pd.DataFrame(
         {
-            "holder": checkouts["holder"].fillna(UNATTRIBUTED),
-            "begin": checkouts["checked_out_at"],
-            "held_s": checkouts["held_s"],
-            "outcome": outcome.where(outcome.isin(_KNOWN), "other"),
+            "holder": names.astype("str"),
+            "checkouts": np.bincount(codes, minlength=len(names)),
+            "leaked": np.bincount(codes[kind == LEAKED], minlength=len(names)),
+            "held": np.bincount(codes[kind == HELD], minlength=len(names)),
+            "longest_s": longest,
+        }
+    ).sort_values(["longest_s", "leaked"], ascending=False, kind="stable")
+    shown = holders.head(limit)
+    place = np.full(len(names), -1)
+    place[shown.index] = np.arange(len(shown))
+    rows = place[codes]
+    mine = rows >= 0
+    chosen = _longest(np.flatnonzero(mine & ~np.isnan(held_s)), held_s)
+    bars = pd.DataFrame(
+        {
+            "begin": checkouts["checked_out_at"].iloc[chosen].reset_index(drop=True),
+            "held_s": held_s[chosen],
+            "outcome": kind[chosen],
+            "row": rows[chosen],
         }
     )
-    holders = (
-        rows.assign(leaked=rows["outcome"] == LEAKED, held=rows["outcome"] == HELD)
-        .groupby("holder", sort=True)
-        .agg(
-            checkouts=("holder", "size"),
-            leaked=("leaked", "sum"),
-            held=("held", "sum"),
-            longest_s=("held_s", "max"),
-        )
-        .sort_values(["longest_s", "leaked"], ascending=False, kind="stable")
-        .reset_index()
-    )
-    shown = holders.head(limit)
-    place = pd.Series(shown.index, index=shown["holder"])
-    rows = rows.assign(row=rows["holder"].map(place))
-    mine = rows[rows["row"].notna()]
-    bars = mine[mine["held_s"].notna()].nlargest(BARS, "held_s", keep="first")
+    unknown = int((mine & np.isnan(held_s)).sum())
+    shorter = int(mine.sum()) - unknown - len(bars)
     return HolderLayout(
-        shown, _lanes(bars), _conclude(holders), _left(holders, shown, mine, bars)
+        shown.reset_index(drop=True),
+        _lanes(bars),
+        _conclude(holders),
+        _left(len(holders) - len(shown), shorter, bars["held_s"].min(), unknown),
     )
+
+
+def _kinds(outcome: pd.Series) -> Any:
+    """Return how checkouts ended, as texts; what is rare or unknown as ``other``."""
+    said = pd.Categorical(outcome)
+    names = [str(name) for name in said.categories]
+    known = [name if name in _KNOWN else "other" for name in names]
+    # A missing one has the code -1, which is the last.
+    return np.array([*known, "other"], dtype=object)[said.codes]
+
+
+def _longest(rows: Any, held_s: Any) -> Any:
+    """Return the rows that are held longest, no more than can be seen."""
+    if len(rows) <= BARS:
+        return rows
+    return np.sort(rows[np.argsort(-held_s[rows], kind="stable")[:BARS]])
 
 
 def _lanes(bars: pd.DataFrame) -> pd.DataFrame:
     """Give each bar the lowest lane of its row that is free when it begins."""
     ordered = bars.assign(
-        row=bars["row"].astype("int64"),
         end=bars["begin"] + pd.to_timedelta(bars["held_s"], unit="s"),
     ).sort_values(["row", "begin", "end"], ascending=[True, True, False], kind="stable")
     parts = [
@@ -151,16 +176,12 @@ def _conclude(holders: pd.DataFrame) -> str:
     return f"{said}; {more}" if leaked else more
 
 
-def _left(
-    holders: pd.DataFrame, shown: pd.DataFrame, mine: pd.DataFrame, bars: pd.DataFrame
-) -> tuple[str, ...]:
+def _left(holders: int, shorter: int, shortest: float, unknown: int) -> tuple[str, ...]:
     left = []
-    if len(holders) > len(shown):
-        left.append(f"and {len(holders) - len(shown)} more holders")
-    unknown = int(mine["held_s"].isna().sum())
-    if len(mine) - unknown > len(bars):
-        shorter = len(mine) - unknown - len(bars)
-        left.append(f"{shorter} checkouts, {bars['held_s'].min():.3g} s or shorter")
+    if holders:
+        left.append(f"and {holders} more holders")
+    if shorter:
+        left.append(f"{shorter} checkouts, {shortest:.3g} s or shorter")
     if unknown:
         left.append(f"{unknown} checkouts of unknown length")
     return tuple(left)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from diagkit.errors import SettingError, suggest
@@ -22,20 +24,33 @@ class PoolView:
     ----------
     pool
         POOL.
-    checkouts
-        CHECKOUTS that were out in that time, the longest first.
+    every
+        CHECKOUTS, all of them.
+    keep
+        Which of them are in view.
     """
 
     pool: pd.DataFrame
-    checkouts: pd.DataFrame
+    every: pd.DataFrame
+    keep: np.ndarray[Any, np.dtype[np.bool_]]
+
+    @property
+    def checkouts(self) -> pd.DataFrame:
+        """CHECKOUTS that are in view."""
+        return self.every if self.keep.all() else self.every[self.keep]
+
+    @property
+    def count(self) -> int:
+        """How many checkouts are in view."""
+        return int(self.keep.sum())
 
     def records(self, limit: int = 50) -> pd.DataFrame:
-        """Return the first checkouts as a table for people.
+        """Return the longest checkouts in view, the longest first.
 
         Parameters
         ----------
         limit
-            How many rows at most.
+            How many at most.
 
         Returns
         -------
@@ -43,10 +58,19 @@ class PoolView:
             ``checked_out_at``, ``pool``, ``holder``, ``operation``, ``held_s``,
             ``outcome``, as texts.
         """
-        rows = self.checkouts.head(limit)[list(RECORDS)].reset_index(drop=True)
-        times = rows["checked_out_at"].dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[:-3]
-        held = rows["held_s"].map("{:.3f}".format, na_action="ignore")
-        texts = rows.assign(checked_out_at=times, held_s=held)
+        held = self.every["held_s"].fillna(-1.0).to_numpy()
+        rows = np.flatnonzero(self.keep)
+        # Of a million only those that can be among the first are sorted.
+        if len(rows) > limit:
+            least = np.partition(held[rows], len(rows) - limit)[len(rows) - limit]
+            rows = rows[held[rows] >= least]
+        found = self.every.iloc[rows][list(RECORDS)].sort_values(
+            ["held_s", "checked_out_at"], ascending=[False, True], kind="stable"
+        )
+        found = found.head(limit).reset_index(drop=True)
+        times = found["checked_out_at"].dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[:-3]
+        lasts = found["held_s"].map("{:.3f}".format, na_action="ignore")
+        texts = found.assign(checked_out_at=times, held_s=lasts)
         return texts.astype("object").where(texts.notna(), "–").astype("str")
 
 
@@ -102,29 +126,25 @@ def view_pool(
     POOL.check(pool)
     CHECKOUTS.check(checkouts)
     first, last = _moment("since", since), _moment("until", until)
+    held = checkouts["held_s"].fillna(0.0)
+    keep = np.array(held >= longer_than_s, dtype=bool)
     if name is not None:
         _known("pool", name, list_pools(pool, checkouts))
         pool = pool[pool["pool"] == name]
-        checkouts = checkouts[checkouts["pool"] == name]
+        keep &= (checkouts["pool"] == name).to_numpy(dtype=bool)
     if operation is not None:
         _known("operation", operation, [*list_operations(checkouts), UNATTRIBUTED])
-        named = checkouts["operation"].fillna(UNATTRIBUTED)
-        checkouts = checkouts[named == operation]
-    held = checkouts["held_s"].fillna(0.0)
-    ends = checkouts["checked_out_at"] + pd.to_timedelta(held, unit="s")
-    keep = held >= longer_than_s
+        named = checkouts["operation"]
+        same = named.isna() if operation == UNATTRIBUTED else named == operation
+        keep &= same.fillna(False).to_numpy(dtype=bool)
     if first is not None:
-        keep &= ends >= first
+        ends = checkouts["checked_out_at"] + pd.to_timedelta(held, unit="s")
+        keep &= (ends >= first).to_numpy(dtype=bool)
         pool = _from(pool, first)
     if last is not None:
-        keep &= checkouts["checked_out_at"] <= last
+        keep &= (checkouts["checked_out_at"] <= last).to_numpy(dtype=bool)
         pool = pool[pool["timestamp"] <= last]
-    return PoolView(
-        pool,
-        checkouts[keep].sort_values(
-            ["held_s", "checked_out_at"], ascending=[False, True], kind="stable"
-        ),
-    )
+    return PoolView(pool, checkouts, keep)
 
 
 def list_pools(pool: pd.DataFrame, checkouts: pd.DataFrame) -> list[str]:

@@ -50,7 +50,8 @@ def count_utilisation(pool: pd.DataFrame) -> pd.DataFrame:
     [['app', 2, 0.4]]
     """
     POOL.check(pool)
-    known = pool[pool["checked_out"].notna()]
+    said = pool["checked_out"].notna()
+    known = pool if bool(said.all()) else pool[said]
     rows = [
         _measure(str(name), samples)
         for name, samples in known.groupby("pool", sort=True)
@@ -82,7 +83,7 @@ def break_gaps(samples: pd.DataFrame) -> pd.DataFrame:
     >>> break_gaps(rows)["checked_out"].isna().tolist()
     [False, False, False, False, True, False, False]
     """
-    ordered = samples.sort_values("timestamp", kind="stable", ignore_index=True)
+    ordered = _in_order(samples)
     usual = _usual_step(ordered["timestamp"])
     if usual is None:
         return ordered
@@ -151,18 +152,26 @@ def _first_of(values: Any, place: Any, starts: Any, least: bool) -> Any:
     return hits[np.diff(place[hits], prepend=-1) > 0]
 
 
+def _in_order(samples: pd.DataFrame) -> pd.DataFrame:
+    """Return samples in order of time: to sort a million that are takes its time."""
+    if samples["timestamp"].is_monotonic_increasing:
+        return samples.reset_index(drop=True)
+    return samples.sort_values("timestamp", kind="stable", ignore_index=True)
+
+
 def _usual_step(times: pd.Series) -> pd.Timedelta | None:
     """Return the pace of samples; None where they have none."""
-    steps = times.diff().dropna()
-    usual = steps.median()
-    if steps.empty or not usual:
+    steps = np.diff(times.dt.as_unit("us").astype("int64").to_numpy())
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    if not usual:
         return None
-    near = steps.between(0.5 * usual, 1.5 * usual)
-    return pd.Timedelta(usual) if float(near.mean()) >= STEADY else None
+    near = (steps >= 0.5 * usual) & (steps <= 1.5 * usual)
+    steady = float(near.mean()) >= STEADY
+    return pd.Timedelta(round(usual), unit="us") if steady else None
 
 
 def _measure(name: str, samples: pd.DataFrame) -> dict[str, Any]:
-    ordered = samples.sort_values("timestamp", kind="stable", ignore_index=True)
+    ordered = _in_order(samples)
     lasts = _durations(ordered["timestamp"])
     observed = float(lasts.sum())
     out = ordered["checked_out"].to_numpy(dtype=float)

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from diagkit.charts.text import plain
+from diagkit.charts.timeaxis import dress_time, to_days
 from diagkit.frames.cohorts import COHORTS
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from diagkit.analyses.cohorts import Change, Cohorts
@@ -82,8 +82,8 @@ def plot_cohorts(cohorts: Cohorts, ax: Axes | None = None) -> Axes:
 
 def _draw_bars(ax: Axes, table: pd.DataFrame, every: pd.Timedelta) -> None:
     counts = table.assign(recorded=table["projects"] - table["null"])
-    begins = _days(table["cohort"])
-    edges = np.append(begins, _days(table["cohort"] + every)[-1:])
+    begins = to_days(table["cohort"])
+    edges = np.append(begins, to_days(table["cohort"] + every)[-1:])
     base = np.zeros(len(table))
     for part in PARTS:
         values = counts[part.column].to_numpy(dtype=float)
@@ -106,7 +106,9 @@ def _draw_bars(ax: Axes, table: pd.DataFrame, every: pd.Timedelta) -> None:
 
 
 def _draw_change(ax: Axes, change: Change) -> None:
-    at, low, high = (float(_day(when)) for when in (change.at, change.low, change.high))
+    at, low, high = to_days(
+        pd.DatetimeIndex([change.at, change.low, change.high])
+    ).tolist()
     said = "fitted change" if change.origin == "fitted" else "change"
     if high > low:
         ax.axvspan(low, high, label="the change lies within", **BAND)
@@ -127,11 +129,7 @@ def _dress(ax: Axes, cohorts: Cohorts) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top", "right"]].set_visible(False)
     if len(cohorts.table):
-        locator = mdates.AutoDateLocator()  # type: ignore[no-untyped-call]
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(
-            mdates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
-        )
+        dress_time(ax)
         ax.legend(
             fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0)
         )
@@ -147,13 +145,3 @@ def _dress(ax: Axes, cohorts: Cohorts) -> None:
             fontsize=8,
             va="top",
         )
-
-
-def _days(times: pd.Series) -> np.ndarray[Any, Any]:
-    """Turn times into matplotlib's days, in UTC."""
-    plain_times = times.dt.tz_convert(None).to_numpy()
-    return np.asarray(mdates.date2num(plain_times))  # type: ignore[no-untyped-call]
-
-
-def _day(time: pd.Timestamp) -> Any:
-    return mdates.date2num(time.tz_convert(None))  # type: ignore[no-untyped-call]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,7 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from pandas.tseries.frequencies import to_offset
 
 from diagkit.analyses.kinds import CODES, KINDS
+from diagkit.analyses.utilisation import break_gaps
 from diagkit.charts.text import plain
+from diagkit.charts.timeaxis import dress_time, to_days
 from diagkit.errors import ContractError
 from diagkit.frames.incidents import MARKS
 from diagkit.frames.pool import POOL
@@ -68,8 +69,6 @@ GAP: dict[str, Any] = {
     "hatch": "///",
     "linewidth": 0,
 }
-# Samples further apart than this many of the usual steps are a gap, not a line.
-GAP_STEPS = 3
 
 
 def plot_leaks(
@@ -150,13 +149,7 @@ def _edges(line: pd.DataFrame) -> np.ndarray[Any, Any]:
     step = pd.Timedelta(to_offset(line.attrs.get("every", "1min")).nanos, unit="ns")
     if len(starts) > 1:
         step = starts[1] - starts[0]
-    return _to_numbers(pd.DatetimeIndex([*starts, *(starts[-1:] + step)], tz="UTC"))
-
-
-def _to_numbers(times: pd.DatetimeIndex) -> np.ndarray[Any, Any]:
-    """Turn times into matplotlib's days, in UTC."""
-    plain_times = times.tz_convert(None).to_numpy()
-    return np.asarray(mdates.date2num(plain_times))  # type: ignore[no-untyped-call]
+    return to_days(pd.DatetimeIndex([*starts, *(starts[-1:] + step)], tz="UTC"))
 
 
 def _draw_kinds(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> None:
@@ -215,7 +208,7 @@ def _draw_total(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> No
 
 
 def _draw_marks(ax: Axes, marks: pd.DataFrame) -> list[str]:
-    times = _to_numbers(pd.DatetimeIndex(marks["timestamp"]))
+    times = to_days(pd.DatetimeIndex(marks["timestamp"]))
     for number, at in enumerate(times, start=1):
         ax.axvline(at, color="#444444", linewidth=0.9, linestyle=":")
         ax.annotate(
@@ -241,7 +234,7 @@ def _dress(ax: Axes, line: pd.DataFrame, numbered: list[str]) -> None:
     ax.set_ylim(bottom=0)
     ax.spines["top"].set_visible(False)
     if len(line):
-        _dress_time(ax)
+        dress_time(ax)
     handles, labels = ax.get_legend_handles_labels()
     for other in ax.figure.axes:
         if other is not ax and other.bbox.bounds == ax.bbox.bounds:
@@ -260,14 +253,6 @@ def _dress(ax: Axes, line: pd.DataFrame, numbered: list[str]) -> None:
         )
 
 
-def _dress_time(ax: Axes) -> None:
-    locator = mdates.AutoDateLocator()  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(
-        mdates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
-    )
-
-
 def _conclusion(line: pd.DataFrame) -> str:
     if "leak" not in line or not line["leak"].fillna(0).any():
         events = int(line.fillna(0).to_numpy().sum()) if len(line) else 0
@@ -284,10 +269,10 @@ def _conclusion(line: pd.DataFrame) -> str:
 def _draw_pool(ax: Axes, pool: pd.DataFrame) -> None:
     styles = ("-", "--", "-.", ":")
     for number, (name, samples) in enumerate(pool.groupby("pool", sort=True)):
-        clean = _break_gaps(samples.sort_values("timestamp"))
+        clean = break_gaps(samples)
         out = clean["checked_out"].astype("Float64")
         ax.step(
-            _to_numbers(pd.DatetimeIndex(clean["timestamp"])),
+            to_days(pd.DatetimeIndex(clean["timestamp"])),
             out.to_numpy(dtype=float, na_value=np.nan),
             where="post",
             linewidth=1.2,
@@ -302,7 +287,7 @@ def _draw_pool(ax: Axes, pool: pd.DataFrame) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
-    _dress_time(ax)
+    dress_time(ax)
     ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.08, 1.0))
 
 
@@ -320,16 +305,3 @@ def _draw_capacity(ax: Axes, name: str, samples: pd.DataFrame) -> None:
         ha="right",
         va="bottom",
     )
-
-
-def _break_gaps(samples: pd.DataFrame) -> pd.DataFrame:
-    """Put an empty sample where samples are missing, so that no line bridges it."""
-    before = samples["timestamp"].shift()
-    step = samples["timestamp"] - before
-    usual = step.median()
-    after = before[step > GAP_STEPS * usual]
-    if after.empty:
-        return samples
-    empty = pd.DataFrame({"timestamp": after + usual})
-    joined = pd.concat([samples, empty], ignore_index=True)
-    return joined.sort_values("timestamp", kind="stable", ignore_index=True)

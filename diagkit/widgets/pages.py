@@ -135,7 +135,7 @@ def to_static(view: View, caption: str, code: str) -> StaticView:
     says = escape(view.says, 500)
     return StaticView(
         f"<div><p>{says}</p>"
-        f'<img src="data:image/png;base64,{data}" alt="{says}">'
+        f'<img src="data:image/png;base64,{data}" alt="{says}" style="max-width:100%">'
         f"{to_table(view, caption)}<p>Shown by <code>{escape(code, 2000)}</code></p>"
         "</div>"
     )

@@ -27,14 +27,12 @@ from diagkit.widgets.pages import View
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from matplotlib.axes import Axes
-
-PICTURES: dict[str, Callable[[PoolView], Axes]] = {
+PICTURES: dict[str, Callable[[PoolView], Any]] = {
     "use": lambda view: plot_pool(view.pool),
     "holders": lambda view: plot_holders(view.checkouts),
     "waits": lambda view: plot_waits(view.checkouts),
 }
-ROWS = 50
+ROWS = 25
 DEFAULTS: dict[str, Any] = {
     "since": None,
     "until": None,
@@ -105,9 +103,10 @@ class PoolExplorer(Explorer):
         self._every_s = every_s
         self._live = None if isinstance(source, pd.DataFrame) else source
         self._given = checkouts is not None
+        self._choices: list[Control] | None = None
         if self._live is None:
             rows = CHECKOUTS.empty() if checkouts is None else checkouts
-            self._pool, self._checkouts = POOL.check(source), CHECKOUTS.check(rows)
+            self._take(source, rows)
         else:
             if not callable(getattr(source, "look", None)):
                 msg = (
@@ -115,7 +114,7 @@ class PoolExplorer(Explorer):
                     f"returns; a {type(source).__name__} came"
                 )
                 raise SettingError(msg)
-            self._pool, self._checkouts = self._live.look()
+            self._take(*self._live.look())
         self._task: asyncio.Task[None] | None = None
         # What has no meaning is told at once, not when it is drawn.
         self._select()
@@ -128,21 +127,18 @@ class PoolExplorer(Explorer):
 
     def controls(self) -> list[Control]:
         """Return the controls: time, pool, operation, least hold, picture."""
-        times = list_times(self._pool, self._checkouts) or ["", ""]
-        pools = list_pools(self._pool, self._checkouts)
-        operations = list_operations(self._checkouts)
-        return [
-            Control("range", "time (UTC)", ("since", "until"), _same(times)),
-            Control("choice", "pool", ("pool",), (("all", None), *_same(pools))),
-            Control(
-                "choice",
-                "operation",
-                ("operation",),
-                (("all", None), *_same(operations)),
-            ),
-            Control("number", "held for at least (s)", ("longer_than_s",)),
-            Control("choice", "picture", ("picture",), _same(list(PICTURES))),
-        ]
+        if self._choices is None:
+            times = list_times(self._pool, self._checkouts) or ["", ""]
+            pools = list_pools(self._pool, self._checkouts)
+            operations = list_operations(self._checkouts)
+            self._choices = [
+                Control("range", "time (UTC)", ("since", "until"), _same(times)),
+                Control("choice", "pool", ("pool",), _all(pools)),
+                Control("choice", "operation", ("operation",), _all(operations)),
+                Control("number", "held for at least (s)", ("longer_than_s",)),
+                Control("choice", "picture", ("picture",), _same(list(PICTURES))),
+            ]
+        return self._choices
 
     def view(self) -> View:
         """Draw what the settings ask for."""
@@ -150,7 +146,7 @@ class PoolExplorer(Explorer):
         ax = PICTURES[self.settings["picture"]](selected)
         says = " ".join(ax.get_title(loc="left").replace("\\$", "$").split())
         records = selected.records(ROWS)
-        left = len(selected.checkouts) - len(records)
+        left = selected.count - len(records)
         return View(to_png(ax, dpi=90), says, records, left)
 
     def start(self) -> None:
@@ -175,7 +171,7 @@ class PoolExplorer(Explorer):
     def look(self) -> None:
         """Look once more at what runs, and draw."""
         if self._live is not None:
-            self._pool, self._checkouts = self._live.look()
+            self._take(*self._live.look())
         self.refresh()
 
     def close(self) -> None:
@@ -196,6 +192,12 @@ class PoolExplorer(Explorer):
                 # Without a loop it is shown as it is now.
                 return box
         return box
+
+    def _take(self, pool: pd.DataFrame, checkouts: pd.DataFrame) -> None:
+        # Further columns are not shown, and a million rows of them take their time.
+        self._pool = POOL.check(pool)[POOL.names]
+        self._checkouts = CHECKOUTS.check(checkouts)[CHECKOUTS.names]
+        self._choices = None
 
     async def _again(self) -> None:
         took = 0.0
@@ -224,3 +226,7 @@ class PoolExplorer(Explorer):
 
 def _same(values: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple((value, value) for value in values)
+
+
+def _all(names: list[str]) -> tuple[tuple[str, str | None], ...]:
+    return (("all", None), *_same(names))

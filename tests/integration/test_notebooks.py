@@ -31,10 +31,11 @@ def outputs(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
 
 
-def test_there_are_two() -> None:
+def test_there_are_three() -> None:
     assert [path.name for path in NOTEBOOKS] == [
         "01_connection_leaks.ipynb",
         "02_started_at_audit.ipynb",
+        "03_pool_pressure.ipynb",
     ]
 
 
@@ -78,11 +79,19 @@ def test_it_runs_on_the_sample_and_shows_a_picture(path: Path) -> None:
     assert [o for o in found if o.output_type == "error"] == []
     assert [o for o in found if o.get("name") == "stderr"] == []
     pictures = sum("image/png" in o.get("data", {}) for o in found)
-    assert pictures == {"01_connection_leaks": 1, "02_started_at_audit": 3}[path.stem]
+    assert (
+        pictures
+        == {
+            "01_connection_leaks": 1,
+            "02_started_at_audit": 3,
+            "03_pool_pressure": 3,
+        }[path.stem]
+    )
     said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
     assert {
         "01_connection_leaks": "65 connections leaked.",
         "02_started_at_audit": "**`current_run_or_all`** was at work: of the 42 ",
+        "03_pool_pressure": "**35 leaked by the application, 0 stranded on the ",
     }[path.stem] in said
 
 
@@ -99,4 +108,62 @@ def test_what_is_missing_is_said_and_the_rest_runs(path: Path, tmp_path: Path) -
     assert {
         "01_connection_leaks": "**There is no log in this incident**",
         "02_started_at_audit": "holds no progress tables**",
+        "03_pool_pressure": "**There is no recording of checkouts**",
     }[path.stem] in said
+
+
+@pytest.mark.slow
+def test_a_folder_of_a_recorder_is_an_incident_too(tmp_path: Path) -> None:
+    import sqlalchemy as sa
+
+    import diagkit as dk
+
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool)
+    with dk.PoolRecorder(engine, tmp_path, name="app"), engine.connect():
+        pass
+    engine.dispose()
+    book = run(FOLDER / "03_pool_pressure.ipynb", tmp_path)
+    found = outputs(book)
+    assert [o for o in found if o.output_type == "error"] == []
+    said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
+    assert "**The server was not looked at while this was recorded**" in said
+
+
+LIVE = """
+import asyncio
+import sqlalchemy as sa
+import diagkit as dk
+
+engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool, pool_size=2)
+recorder = dk.PoolRecorder(engine, "recordings", name="app").attach()
+explorer = dk.PoolExplorer(recorder, every_s=0.05)
+explorer
+---
+connection = engine.connect()
+for _ in range(600):
+    await asyncio.sleep(0.05)
+    if "at most 1 of 12" in explorer.widget.children[1].children[0].children[0].value:
+        print("seen")
+        break
+---
+tasks = len(asyncio.all_tasks())
+explorer.close()
+await asyncio.sleep(0)
+print(tasks - len(asyncio.all_tasks()))
+connection.close()
+recorder.detach()
+engine.dispose()
+"""
+
+
+@pytest.mark.slow
+def test_a_running_recorder_is_looked_at_in_a_kernel(tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(part) for part in LIVE.split("---\n")]
+    book = nbformat.v4.new_notebook(cells=cells)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(book, timeout=120, resources=resources).execute()
+    shown, seen, ended = (cell.outputs for cell in book.cells)
+    assert "application/vnd.jupyter.widget-view+json" in shown[0]["data"]
+    assert "at most 0 of 12 connections were out" in shown[0]["data"]["text/html"]
+    assert seen[0]["text"] == "seen\n"
+    assert ended[0]["text"] == "1\n"

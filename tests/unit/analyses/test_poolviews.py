@@ -49,8 +49,17 @@ def ids(**settings) -> list[str]:
     return view.checkouts["checkout_id"].tolist()
 
 
-def test_without_a_setting_all_is_in_view_the_longest_first() -> None:
-    assert ids() == ["1", "3", "2", "4"]
+def test_without_a_setting_all_is_in_view() -> None:
+    assert ids() == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 9])
+def test_records_have_the_longest_first(limit: int) -> None:
+    view = view_pool(make_pool(), make_checkouts())
+    held = view.records(limit)["held_s"].tolist()
+    assert held == ["12.000", "3.500", "1.000", "–"][:limit]
+    assert view.count == 4
+    assert view_pool(make_pool(), make_checkouts(), name="b").count == 1
 
 
 @pytest.mark.parametrize(
@@ -63,7 +72,7 @@ def test_without_a_setting_all_is_in_view_the_longest_first() -> None:
         # Out at some moment of that time, whenever it began.
         ({"since": "2025-11-24T10:00:10Z"}, ["1", "4"]),
         ({"until": at(5)}, ["1", "2"]),
-        ({"since": at(6), "until": at(6)}, ["1", "3", "2"]),
+        ({"since": at(6), "until": at(6)}, ["1", "2", "3"]),
     ],
 )
 def test_settings_take_a_part(settings, found) -> None:

@@ -96,11 +96,12 @@ def test_what_is_thinned_has_the_same_least_and_most_in_every_column(
 
 def test_a_million_samples_become_few() -> None:
     rng = np.random.default_rng(1)
-    pool = make_pool(
-        np.clip(np.cumsum(rng.integers(-1, 2, 1_000_000)), 0, 9),
-        np.zeros(1_000_000),
+    pool = pd.DataFrame(
+        {
+            "timestamp": pd.date_range(START, periods=1_000_000, freq="1s"),
+            "checked_out": np.clip(np.cumsum(rng.integers(-1, 2, 1_000_000)), 0, 9),
+        }
     )
-    pool["timestamp"] = pd.date_range(START, periods=1_000_000, freq="1s")
     thin = thin_samples(pool, 1000, ["checked_out"])
     assert 1000 < len(thin) <= 4000
     assert thin["checked_out"].max() == pool["checked_out"].max()

@@ -109,8 +109,8 @@ def test_pools_that_have_no_panel_are_named() -> None:
 def test_a_million_samples_are_one_line_of_few_points() -> None:
     rng = np.random.default_rng(1)
     out = np.clip(np.cumsum(rng.integers(-1, 2, 1_000_000)), 0, 3)
-    pool = make_pool(out, np.zeros(len(out)))
-    pool["timestamp"] = pd.date_range(START, periods=len(out), freq="1s")
+    times = pd.date_range(START, periods=len(out), freq="1s")
+    pool = POOL.build({"timestamp": times, "pool": "app", "checked_out": out})
     ax = plot_pool(pool)
     values = ax.lines[0].get_ydata()
     assert len(values) <= 6 * COLUMNS

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 import diagkit as dk
 from diagkit.frames.pool import ACTIVITY
@@ -34,6 +34,7 @@ steps = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(steps, st.sampled_from([3.0, 20.0, 1e6]), st.sampled_from([600, 1 << 20]))
 def test_a_look_has_what_reading_all_of_it_has(
     tmp_path_factory: pytest.TempPathFactory, steps, last_s: float, max_bytes: int

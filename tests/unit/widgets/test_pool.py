@@ -71,7 +71,7 @@ def test_it_shows_a_picture_beside_its_records(explorer) -> None:
     )
     (_, table) = find(explorer.widget, ipywidgets.HTML)
     assert table.value.count("<tr>") == ROWS + 1
-    assert f"the longest first: {ROWS}; 374 more are not shown" in table.value
+    assert f"the longest first: {ROWS}; 399 more are not shown" in table.value
     first = table.value.split("<tbody>")[1].split("</tr>")[0]
     for cell in ("jobs", "shop.py:85 Shop.count_stock", "job: count stock", "145.080"):
         assert f">{cell}</td>" in first
