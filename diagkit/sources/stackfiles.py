@@ -101,10 +101,7 @@ def find_stacks(paths: Paths | Mapping[str, Paths]) -> tuple[Path, list[Stack]]:
 
 
 def _top(files: Sequence[Path]) -> Path:
-    """Return the folder of the folders: a stack is called by its folder's name."""
-    folders = {path.absolute().parent for path in files}
-    common = Path(os.path.commonpath(list(folders)))
-    return common.parent if common in folders and len(folders) == 1 else common
+    return Path(os.path.commonpath([path.absolute().parent for path in files]))
 
 
 def _is_compose(path: Path) -> bool:
