@@ -392,6 +392,12 @@ def one(text: str) -> str:
         ("""
   api: {image: x, network_mode: host, environment: {U: "redis://localhost"}}
   db: {image: "redis:7"}""", "not_published", "high", "s/db is not published"),
+        ("""
+  api: {image: x, ports: ["1:1"], environment: {U: "http://localhost:8000"}}
+  b: {image: x, ports: ["8000:80"]}""", "localhost_target", "high", "localhost:8000"),
+        ("""
+  api: {image: x, ports: ["1:1"], network_mode: "service:gone",
+    environment: {U: "http://localhost:1"}}""", "", "", ""),
         # Names.
         ("""
   api: {image: x, ports: ["1:1"], networks: [front], environment: {DB_HOST: db}}
@@ -469,6 +475,26 @@ def test_a_service_of_another_stack_needs_a_shared_network(tmp_path: Path) -> No
     assert "a service of stack two and shares no network with it" in summary
     net = (", networks: [n]", "\nnetworks: {n: {external: true}}")
     assert codes(audit(tmp_path, one=api % net, two=cache % net)) == set()
+
+
+def test_the_remedy_names_the_containers_port(tmp_path: Path) -> None:
+    text = """
+services:
+  api: {image: x, ports: ["1:1"], environment: {U: "http://localhost:8000"}}
+  b: {image: x, ports: ["8000:80"]}
+"""
+    found = audit(tmp_path, s=text)
+    assert found["remedy"].iloc[0].startswith("Name b:80 in its place")
+
+
+def test_another_stack_on_the_host_may_have_the_port(tmp_path: Path) -> None:
+    env = "environment: {PUBLIC_URL: 'http://localhost:2'}"
+    api = f"services: {{a: {{image: x, ports: ['1:1'], {env}}}}}"
+    assert codes(audit(tmp_path, one=api, two=service(b="2:2"))) == set()
+
+
+def test_an_address_that_is_none_overlaps_with_nothing() -> None:
+    assert not overlap("somewhere", "127.0.0.1")
 
 
 def test_the_proxy_of_the_host(tmp_path: Path) -> None:

@@ -177,7 +177,8 @@ def test_settings_without_meaning_are_told(folder: Path, text: str, said: str) -
 
 def test_targets_are_kept_and_not_asked(folder: Path) -> None:
     (folder / "incident.toml").write_text(
-        "targets = ['localhost:8000', {where = 'http://localhost:1/up', expect = 204}]\n"
+        "targets = ['localhost:8000', "
+        "{where = 'http://localhost:1/up', expect = 204}]\n"
     )
     incident = dk.open_incident(folder)
     assert [(t.where, t.expect) for t in incident.targets] == [

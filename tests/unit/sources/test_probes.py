@@ -4,7 +4,9 @@ import http.server
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -14,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 import diagkit as dk
+from diagkit.sources.probes import _explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -288,6 +291,59 @@ def test_too_many_are_a_scan() -> None:
 
 def test_a_target_shows_no_password() -> None:
     assert "hunter2" not in repr(dk.Target("postgresql://a:hunter2@db/x"))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionResetError(), "the connection was closed before an answer came"),
+        (OSError(113, "No route to host"), "no route to host"),
+    ],
+)
+def test_what_a_network_may_say(error: OSError, said: str) -> None:
+    assert _explain(error) == said
+
+
+def test_a_connection_that_is_cut_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            link, _ = listening.accept()
+            link.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            link.close()
+
+        worker = threading.Thread(target=serve, daemon=True)
+        worker.start()
+        found = row(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        worker.join(timeout=10)
+    assert not found.ok
+
+
+def test_without_psutil_listeners_name_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    with pytest.raises(dk.MissingExtraError, match="diagkit\\[host\\]"):
+        dk.read_listeners()
+
+
+def test_a_system_that_does_not_show_what_listens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    psutil = pytest.importorskip("psutil")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise psutil.AccessDenied
+
+    # What macOS does for users that are not root.
+    with monkeypatch.context() as patch:
+        patch.setattr(psutil, "net_connections", refuse)
+        with pytest.raises(dk.SourceAccessError, match="run it as root"):
+            dk.read_listeners()
+    monkeypatch.setattr(psutil.Process, "name", refuse)
+    assert set(dk.read_listeners()["service"]) <= {""}
 
 
 def test_listeners_of_this_host() -> None:

@@ -64,6 +64,11 @@ def test_no_text_is_an_error(text: str) -> None:
         assert one.host
 
 
+def test_what_is_no_variable_is_left_out() -> None:
+    text = "location / { proxy_pass http://$5x:1; }" + "a;" * 200_001
+    assert read_proxy(text + "proxy_pass http://late:1;", "n.conf").references == []
+
+
 def test_brackets_that_do_not_match_are_read_past() -> None:
     text = "} } server { location / { proxy_pass http://a:1; } } } }"
     assert [r.host for r in read_proxy(text, "n.conf").references] == ["a"]
@@ -107,6 +112,7 @@ def test_whose_configuration_it_is(
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_text(PASS % "api")
     (tmp_path / "other.conf").write_text("nothing = here\n")
+    (tmp_path / "odd.conf").write_bytes(b"\x89PNG" + bytes(300))
     assert read(tmp_path, volumes) == [(owner, "api", f"{file}:1")]
 
 
