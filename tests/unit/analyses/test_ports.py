@@ -137,6 +137,9 @@ def test_one_common_name_does_not_make_two_forms(tmp_path: Path) -> None:
          "port_conflict", "high"),
         ("a: {image: x, ports: ['1-2:1']}, b: {image: x, ports: ['2:1/udp', '3:1']}",
          "", ""),
+        ("a: {image: x, ports: ['1-2:1'], scale: 2}, b: {image: x, ports: ['1-2:1']}",
+         "port_conflict", "high"),
+        ("a: {image: x, ports: ['1-2:1']}, b: {image: x, ports: ['1-2:1']}", "", ""),
         ("a: {image: x, ports: ['80']}, b: {image: x, ports: ['80']}", "", ""),
     ],
 )  # fmt: skip
@@ -394,7 +397,14 @@ def one(text: str) -> str:
   db: {image: "redis:7"}""", "not_published", "high", "s/db is not published"),
         ("""
   api: {image: x, ports: ["1:1"], environment: {U: "http://localhost:8000"}}
-  b: {image: x, ports: ["8000:80"]}""", "localhost_target", "high", "localhost:8000"),
+  b: {image: x, ports: ["8000:80"]}""", "localhost_target", "medium", "localhost:8000"),
+        ("""
+  api: {image: x, ports: ["1:1"], environment: {U: "http://localhost:8000"}}
+  b: {image: x, expose: [8000]}""", "localhost_target", "high", "localhost:8000"),
+        ("""
+  api: {image: x, ports: ["1:1"], environment: {U: "redis://c"}}
+  c: {image: "redis:7", command: redis-server --port 6380}""", "wrong_port", "medium",
+         "between containers it is 6380"),
         ("""
   api: {image: x, ports: ["1:1"], network_mode: "service:gone",
     environment: {U: "http://localhost:1"}}""", "", "", ""),

@@ -87,6 +87,11 @@ def test_several_in_one() -> None:
         ("uvicorn app:app --port $PORT", ""),
         ("hypercorn --config x.toml app", ""),
         ("node index.js", ""),
+        ('sh -c "alembic upgrade head && uvicorn a:b --port 8001"', "127.0.0.1:8001"),
+        ("gunicorn -c gunicorn.conf.py app", ""),
+        ("postgres -c port=5433 -c fsync=off", "0.0.0.0:5433"),
+        ("redis-server --port 6380", "0.0.0.0:6380"),
+        ("redis-server /etc/redis.conf", ""),
         ("uvicornish", ""),
     ],
 )
