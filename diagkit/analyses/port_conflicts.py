@@ -31,6 +31,8 @@ ENGINES = (
 )
 # Who, where, and how many ports of the host may be picked from.
 _Claim = tuple["Service", Published]
+# Up to so many entries of one port each pair is told.
+MOST_ALIKE = 12
 _REMEDY = (
     "Publish one of them on another port of the host, or on another address of it."
 )
@@ -77,9 +79,16 @@ def _meeting(claims: list[_Claim]) -> Iterator[tuple[int, _Claim, _Claim]]:
         if port.first is not None and port.first == port.last:
             by_port[port.protocol, port.first].append((service, port))
     for (_, number), own in by_port.items():
-        for one, other in combinations(own, 2):
-            if _meet(one, other):
-                yield number, one, other
+        if len(own) <= MOST_ALIKE:
+            for one, other in combinations(own, 2):
+                if _meet(one, other):
+                    yield number, one, other
+            continue
+        # So many on one port say the same again and again: each is told once.
+        for place, other in enumerate(own):
+            first = next((one for one in own[:place] if _meet(one, other)), None)
+            if first is not None:
+                yield number, first, other
 
 
 def _meet(one: _Claim, other: _Claim) -> bool:

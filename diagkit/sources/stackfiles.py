@@ -34,10 +34,10 @@ DEFAULTS = (
 OVERRIDE = re.compile(r"(?:docker-)?compose\.override\.ya?ml")
 # compose.prod.yaml, docker-compose-prod.yml, compose_prod.yml
 VARIANT = re.compile(r"(?:docker-)?compose[._-](?P<which>[\w.-]+?)\.ya?ml")
-SERVICES = re.compile(r"^services\s*:", re.MULTILINE)
+SERVICES = re.compile(r"^(?:\{\s*)?[\"']?services[\"']?\s*:", re.MULTILINE)
 INCLUDE = re.compile(r"^include\s*:", re.MULTILINE)
 # What a service has in a compose file, and none of a file of another kind.
-RUNS = re.compile(r"[\s{,](?:image|build|extends)\s*:")
+RUNS = re.compile(r"[\s{,\"'](?:image|build|extends)[\"']?\s*:")
 
 
 @dataclass(frozen=True)

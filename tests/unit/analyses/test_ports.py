@@ -91,6 +91,11 @@ def service(**names: str) -> str:
     return "services:\n" + "".join(lines)
 
 
+def test_many_on_one_port_are_each_told_once(tmp_path: Path) -> None:
+    found = audit(tmp_path, s=service(**{f"s{i:02}": "80:1" for i in range(40)}))
+    assert len(of(found, "port_conflict")) == 39
+
+
 def test_conflicts_across_stacks(tmp_path: Path) -> None:
     found = audit(tmp_path, shop=service(api="8000:1"), mail=service(smtp="8000:1"))
     assert of(found, "port_conflict") == [

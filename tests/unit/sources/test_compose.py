@@ -394,6 +394,20 @@ def test_attributes_without_a_value_are_none_at_all(tmp_path: Path) -> None:
         dk.read_compose(folder)
 
 
+def test_ranges_without_end_are_refused(tmp_path: Path) -> None:
+    every = [f"127.0.0.{i}:1-65535:1-65535" for i in range(1, 200)]
+    folder = stack(
+        tmp_path,
+        compose_yaml=json.dumps({"services": {"a": {"image": "x", "ports": every}}}),
+    )
+    with pytest.raises(dk.SourceFormatError, match="at most 70,000 ports"):
+        dk.read_compose(folder)
+    two = {n: {"image": "x", "ports": every[:1]} for n in "ab"}
+    (folder / "compose.yaml").write_text(json.dumps({"services": two}))
+    with pytest.raises(dk.SourceFormatError, match="more than 100,000 ports"):
+        dk.read_compose(folder)
+
+
 def test_utf_16_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "stack"
     folder.mkdir()
