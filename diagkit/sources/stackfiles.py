@@ -220,8 +220,8 @@ def _variant(name: str, path: Path) -> str:
 
 def _stands_alone(path: Path) -> bool:
     """Tell whether each service of a file says what it runs."""
-    with file_errors(path):
-        data = path.read_bytes()
+    with file_errors(path), path.open("rb") as stream:
+        data = stream.read(MOST_BYTES)
     try:
         text = data.decode(find_encoding(data), errors="replace")
         node = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -309,9 +309,9 @@ def test_a_connection_that_is_cut_off() -> None:
 
         def serve() -> None:
             link, _ = listening.accept()
-            link.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
+            shape = "hh" if sys.platform == "win32" else "ii"
+            linger = struct.pack(shape, 1, 0)
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             link.close()
 
         worker = threading.Thread(target=serve, daemon=True)
