@@ -31,6 +31,8 @@ ENGINES = (
 )
 # Who, where, and how many ports of the host may be picked from.
 _Claim = tuple["Service", Published]
+# Up to so many entries of one port each pair is told.
+MOST_ALIKE = 12
 _REMEDY = (
     "Publish one of them on another port of the host, or on another address of it."
 )
@@ -77,9 +79,16 @@ def _meeting(claims: list[_Claim]) -> Iterator[tuple[int, _Claim, _Claim]]:
         if port.first is not None and port.first == port.last:
             by_port[port.protocol, port.first].append((service, port))
     for (_, number), own in by_port.items():
-        for one, other in combinations(own, 2):
-            if _meet(one, other):
-                yield number, one, other
+        if len(own) <= MOST_ALIKE:
+            for one, other in combinations(own, 2):
+                if _meet(one, other):
+                    yield number, one, other
+            continue
+        # So many on one port say the same again and again: each is told once.
+        for place, other in enumerate(own):
+            first = next((one for one in own[:place] if _meet(one, other)), None)
+            if first is not None:
+                yield number, first, other
 
 
 def _meet(one: _Claim, other: _Claim) -> bool:
@@ -160,28 +169,34 @@ def _ranges(claims: list[_Claim]) -> Iterator[Finding]:
             continue
         others = [c for c in claims if c is not claim and _meet(claim, c)]
         others = [c for c in others if c[0].stack == service.stack]
-        fixed = [c for c in others if c[1].first == c[1].last and _within(c[1], port)]
-        blocked = {c[1].first for c in fixed}
+        near = [c for c in others if _within(c[1], port)]
+        fixed = [c for c in near if c[1].first == c[1].last]
+        rivals = [c for c in near if c[1].first != c[1].last]
         room = (port.last or 0) - port.first + 1
-        if not fixed or service.replicas > room:
+        left = room - len({c[1].first for c in fixed})
+        full = left < service.replicas + sum(c[0].replicas for c in rivals)
+        if not (fixed or (rivals and full)) or service.replicas > room:
             continue
-        full = room - len(blocked) < service.replicas
-        names = ", ".join(f"{c[0].key} {c[1].said} ({c[1].source})" for c in fixed)
+        names = ", ".join(f"{c[0].key} {c[1].said} ({c[1].source})" for c in near)
+        whose = " ".join(sorted({service.key, *(c[0].key for c in rivals)}))
         yield Finding(
             code="port_conflict" if full else "port_contention",
-            subject=f"range {service.key} {port.said}",
+            subject=f"range {whose} {port.said}",
             area="infrastructure",
             severity="high" if full else "low",
             summary=f"of the ports {port.said} of {service.key} others publish "
-            + ("so many that none is left for it" if full else "some")
-            + ("" if full else ": what starts first has it"),
+            + (
+                "so many that too few are left"
+                if full
+                else "some: what starts first has it"
+            ),
             evidence=f"{port.source}; {names}",
             remedy=_REMEDY,
         )
 
 
 def _within(port: Published, wide: Published) -> bool:
-    return port.first is not None and wide.takes(port.first)
+    return port.first is not None and wide.takes(port.first) and wide.takes(port.last)
 
 
 def find_taken(stacks: Stacks, listeners: pd.DataFrame) -> Iterator[Finding]:

@@ -83,8 +83,12 @@ def _localhost(stacks: Stacks, service: Service, row: pd.Series) -> Iterator[Fin
         return  # it means itself, or who shares its network
     own = [s for s in stacks.by_stack[service.stack] if s not in mates]
     meant = [s for s in own if port in s.ports]
-    meant = meant or [s for s in own if any(p.takes(port or -1) for p in s.published)]
-    sure = row["scheme"] not in _WEB or meant or row["kind"] == "proxy"
+    meant = meant or [s for s in own if any(p.takes(port) for p in s.published)]
+    # A browser that is given this URL gets through where the host has the port.
+    browser = any(p.takes(port) for s in own for p in s.published)
+    sure = (
+        row["scheme"] not in _WEB or row["kind"] == "proxy" or (meant and not browser)
+    )
     there = f"; {meant[0].key} has port {port} ({meant[0].source})" if meant else ""
     right = f"{meant[0].name}:{_inner(meant[0], port)}" if meant else "the service"
     yield _finding(
@@ -106,7 +110,7 @@ def _inner(service: Service, port: int | None) -> int | None:
     if port in service.ports:
         return port
     for published in service.published:
-        if port is not None and published.takes(port):
+        if published.takes(port):
             return published.container
     return port
 
@@ -179,9 +183,7 @@ def _wrong_port(service: Service, target: Service, row: pd.Series) -> Iterator[F
             )
         return
     behind = [p for p in target.published if p.takes(port)]
-    right = behind[0].container if behind else target.own_port
-    if right is None and target.listens and target.listens[0][0] != "*":
-        right = target.listens[0][1]
+    right = behind[0].container if behind else target.main_port
     if right is None:
         return
     where = behind[0].source if behind else target.source
@@ -249,10 +251,9 @@ def find_misdirected(stacks: Stacks) -> Iterator[Finding]:
         ``loopback_only`` and ``wrong_port``.
     """
     for service in stacks.services:
-        listens = [one for one in service.listens if one[0] != "*"]
-        if not listens:
+        if not service.told:
             continue
-        host, port = listens[0]
+        host, port = service.told[0]
         for published in service.published:
             subject = f"{service.key} published {published.container}"
             if published.container != port:

@@ -70,9 +70,11 @@ class Published:
             port += f"-{self.last}" if self.last != self.first else ""
         return port if self.host_ip == EVERYWHERE else f"{self.host_ip}:{port}"
 
-    def takes(self, port: int) -> bool:
+    def takes(self, port: int | None) -> bool:
         """Tell whether it is, or may be, this port of the host."""
-        return self.first is not None and self.first <= port <= (self.last or 0)
+        if self.first is None or port is None:
+            return False
+        return self.first <= port <= (self.last or 0)
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,18 @@ class Service:
         """The container's ports that are known."""
         known = {p.container for p in self.published if p.container is not None}
         known |= {*self.exposed, *(port for _, port in self.listens)}
-        own = self.own_port
+        own = None if self.told else self.own_port
         return frozenset(known | ({own} if own else set()))
+
+    @property
+    def told(self) -> tuple[tuple[str, int], ...]:
+        """Where its command says that it listens: address and port."""
+        return tuple(one for one in self.listens if one[0] != "*")
+
+    @property
+    def main_port(self) -> int | None:
+        """The port that its command names, or that of its image."""
+        return self.told[0][1] if self.told else self.own_port
 
     def may_run_with(self, other: Service | Published) -> bool:
         """Tell whether no profile keeps two services apart."""

@@ -22,6 +22,7 @@ __all__ = ["Model", "load_model", "merge"]
 PARTS = ("name", "include", "services", "networks")
 # How many services may extend one another in a row.
 MOST_DEPTH = 100
+MOST_PORTS = 100_000
 
 
 @dataclass
@@ -198,7 +199,7 @@ class _Loader:
             return service
         place = getattr(name, "place", self.reading.name(path))
         if (path, name) in trail or len(trail) > MOST_DEPTH:
-            msg = f"{place}: the service {str(name)[:60]!r} extends itself"
+            msg = f"{place}: the service {str(name)[:60]!r} extends itself, or too many"
             raise SourceFormatError(msg)
         said, whole = service["extends"], dict(service)
         del whole["extends"]
@@ -261,6 +262,7 @@ def _settle(value: Any) -> Any:
 def _read_services(tree: dict[Any, Any], folder: Path, name: str) -> dict[str, Any]:
     services = _table(tree.get("services"), "services", name)
     done: dict[str, Any] = {}
+    ports = 0
     for key, value in services.items():
         if isinstance(value, Tagged):
             inner = value.value
@@ -268,6 +270,13 @@ def _read_services(tree: dict[Any, Any], folder: Path, name: str) -> dict[str, A
             done[key] = Tagged(value.kind, inner)
         else:
             done[key] = read_service(value, key, folder)
+            own = done[key].get("ports", ())
+            ports += len(own.value if isinstance(own, Tagged) else own)
+        if ports > MOST_PORTS:
+            msg = (
+                f"{name}: publishes more than {MOST_PORTS:,} ports, which no one wrote"
+            )
+            raise SourceFormatError(msg)
     return done
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_service"]
 
+MOST_PORTS = 70_000
+
 
 def read_service(service: Any, name: Placed | str, folder: Path) -> dict[str, Any]:
     """Read one service.
@@ -84,6 +86,8 @@ def _ports(value: Any, place: str, folder: Path) -> dict[Any, Any]:
     for entry in _items(value, place, "ports"):
         for spec in read_port(entry, place_of(entry, place)):
             found[spec.key] = spec  # the last of two that are one
+        if len(found) > MOST_PORTS:
+            _refuse(place, "ports", f"at most {MOST_PORTS:,} ports of one service")
     return found
 
 

@@ -31,6 +31,8 @@ STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*\r?\n")
 UNSAFE = re.compile(r"[^\x21-\x7e]")
 # By these libpq goes to another host than the one that the URL names.
 ELSEWHERE = re.compile(r"[?&](?:host|hostaddr|port|service)=")
+# A socket of this machine.
+SOCKET = re.compile(r"^[\w+]+://[^/?]*/[^/?]*\?host=(?:/|%2F)[^&,]*$", re.IGNORECASE)
 # Of those that are none of the superusers, reserved or walsenders; without ourselves.
 SLOTS = """
 SELECT current_setting('max_connections')::int
@@ -126,6 +128,8 @@ def _refuse_scan(targets: list[Target]) -> None:
         msg = f"{len(targets)} targets came; at most {MOST_TARGETS} are asked at a time"
         raise SettingError(msg)
     for target in targets:
+        if _is_socket(target):
+            continue
         _refuse_host(target)
         if target.kind == "tcp" and target.port is None:
             msg = f"{_say(target)}: names no port; write tcp://host:port"
@@ -147,6 +151,11 @@ def _refuse_scan(targets: list[Target]) -> None:
             raise SettingError(msg)
 
 
+def _is_socket(target: Target) -> bool:
+    named = SOCKET.match(target.where.strip())
+    return target.kind == "postgresql" and not target.host and named is not None
+
+
 def _refuse_host(target: Target) -> None:
     """Refuse what is neither one name nor a loopback address."""
     host = target.host
@@ -155,7 +164,7 @@ def _refuse_host(target: Target) -> None:
     except ValueError:
         last = host.rstrip(".").rpartition(".")[2]
         # 2130706433, 127.1 and 0x7f.1 are addresses to a resolver, and no names.
-        if NAME.fullmatch(host) and not re.fullmatch(r"\d+|0x[0-9a-f]*", last):
+        if NAME.fullmatch(host) and not re.fullmatch(r"[\d-]+|0x[0-9a-f]*", last):
             return
         msg = (
             f"{target.scheme}://…: names no single host; wildcards, ranges and lists "
@@ -178,7 +187,7 @@ def _say(target: Target) -> str:
 
 
 def _place(target: Target) -> str:
-    host = f"[{target.host}]" if ":" in target.host else target.host
+    host = f"[{target.host}]" if ":" in target.host else target.host or "localhost"
     port = f":{target.port}" if target.port and target.kind != "dns" else ""
     return f"{host}{port}"
 

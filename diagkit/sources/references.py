@@ -179,8 +179,14 @@ SERVERS = (
     ("hypercorn", "127.0.0.1", 8000, "", "", "-b|--bind", "HYPERCORN_"),
     ("gunicorn", "127.0.0.1", 8000, "", "", "-b|--bind", "GUNICORN_"),
     ("flask run", "127.0.0.1", 5000, "-h|--host", "-p|--port", "", "FLASK_"),
-    ("http.server", "0.0.0.0", 8000, "-b|--bind", "", "", "-"),
+    ("http.server", "0.0.0.0", 8000, "-b|--bind", "", "", ""),
+    ("postgres", "0.0.0.0", 5432, "", "-p|--port|-c port", "", "PGPORT"),
+    ("redis-server", "0.0.0.0", 6379, "", "--port", "", ""),
+    ("mysqld", "0.0.0.0", 3306, "", "-P|--port", "", "MYSQL_TCP_PORT"),
 )
+# Settings of a file or of a shell, which cannot be seen from here.
+UNSEEN = re.compile(r"unix:|--uds|--fd|--config|-c\s+\S+\.|\$|\.conf\b")
+SHELL = re.compile(r"^\s*\S*\b(?:ba|da)?sh\s+-\w*c\s+")
 
 
 def find_listening(command: str, environment: Mapping[str, str | None]) -> str:
@@ -203,12 +209,12 @@ def find_listening(command: str, environment: Mapping[str, str | None]) -> str:
     >>> find_listening("uvicorn app:app --port 9000", {})
     '127.0.0.1:9000'
     """
+    command = SHELL.sub("", command)
     for program, address, port, hosts, ports, both, variables in SERVERS:
         if not re.search(rf"(?:^|[\s/\"'.]){re.escape(program)}(?:\s|$)", command):
             continue
-        if any(name.startswith(variables) for name in environment):
-            return ""
-        if re.search(r"unix:|--uds|--fd|--config|-c\s|\$", command):
+        told = variables and any(name.startswith(variables) for name in environment)
+        if told or UNSEEN.search(command):
             return ""
         host = _option(command, hosts) or address
         digits = _option(command, ports)

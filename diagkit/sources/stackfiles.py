@@ -34,10 +34,10 @@ DEFAULTS = (
 OVERRIDE = re.compile(r"(?:docker-)?compose\.override\.ya?ml")
 # compose.prod.yaml, docker-compose-prod.yml, compose_prod.yml
 VARIANT = re.compile(r"(?:docker-)?compose[._-](?P<which>[\w.-]+?)\.ya?ml")
-SERVICES = re.compile(r"^services\s*:", re.MULTILINE)
+SERVICES = re.compile(r"^(?:\{\s*)?[\"']?services[\"']?\s*:", re.MULTILINE)
 INCLUDE = re.compile(r"^include\s*:", re.MULTILINE)
 # What a service has in a compose file, and none of a file of another kind.
-RUNS = re.compile(r"[\s{,](?:image|build|extends)\s*:")
+RUNS = re.compile(r"[\s{,\"'](?:image|build|extends)[\"']?\s*:")
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,7 @@ def find_stacks(paths: Paths | Mapping[str, Paths]) -> tuple[Path, list[Stack]]:
 
 
 def _top(files: Sequence[Path]) -> Path:
-    """Return the folder of the folders: a stack is called by its folder's name."""
-    folders = {path.absolute().parent for path in files}
-    common = Path(os.path.commonpath(list(folders)))
-    return common.parent if common in folders and len(folders) == 1 else common
+    return Path(os.path.commonpath([path.absolute().parent for path in files]))
 
 
 def _is_compose(path: Path) -> bool:
@@ -223,8 +220,8 @@ def _variant(name: str, path: Path) -> str:
 
 def _stands_alone(path: Path) -> bool:
     """Tell whether each service of a file says what it runs."""
-    with file_errors(path):
-        data = path.read_bytes()
+    with file_errors(path), path.open("rb") as stream:
+        data = stream.read(MOST_BYTES)
     try:
         text = data.decode(find_encoding(data), errors="replace")
         node = yaml.compose(text, Loader=yaml.SafeLoader)

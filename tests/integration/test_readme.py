@@ -111,6 +111,7 @@ def test_there_are_commands_to_run() -> None:
         "audit",
         "backfill",
         "migration",
+        "ports",
         "report",
         "notebooks",
     }

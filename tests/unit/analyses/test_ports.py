@@ -91,6 +91,11 @@ def service(**names: str) -> str:
     return "services:\n" + "".join(lines)
 
 
+def test_many_on_one_port_are_each_told_once(tmp_path: Path) -> None:
+    found = audit(tmp_path, s=service(**{f"s{i:02}": "80:1" for i in range(40)}))
+    assert len(of(found, "port_conflict")) == 39
+
+
 def test_conflicts_across_stacks(tmp_path: Path) -> None:
     found = audit(tmp_path, shop=service(api="8000:1"), mail=service(smtp="8000:1"))
     assert of(found, "port_conflict") == [
@@ -137,6 +142,9 @@ def test_one_common_name_does_not_make_two_forms(tmp_path: Path) -> None:
          "port_conflict", "high"),
         ("a: {image: x, ports: ['1-2:1']}, b: {image: x, ports: ['2:1/udp', '3:1']}",
          "", ""),
+        ("a: {image: x, ports: ['1-2:1'], scale: 2}, b: {image: x, ports: ['1-2:1']}",
+         "port_conflict", "high"),
+        ("a: {image: x, ports: ['1-2:1']}, b: {image: x, ports: ['1-2:1']}", "", ""),
         ("a: {image: x, ports: ['80']}, b: {image: x, ports: ['80']}", "", ""),
     ],
 )  # fmt: skip
@@ -392,6 +400,19 @@ def one(text: str) -> str:
         ("""
   api: {image: x, network_mode: host, environment: {U: "redis://localhost"}}
   db: {image: "redis:7"}""", "not_published", "high", "s/db is not published"),
+        ("""
+  api: {image: x, ports: ["1:1"], environment: {U: "http://localhost:8000"}}
+  b: {image: x, ports: ["8000:80"]}""", "localhost_target", "medium", "localhost:8000"),
+        ("""
+  api: {image: x, ports: ["1:1"], environment: {U: "http://localhost:8000"}}
+  b: {image: x, expose: [8000]}""", "localhost_target", "high", "localhost:8000"),
+        ("""
+  api: {image: x, ports: ["1:1"], environment: {U: "redis://c"}}
+  c: {image: "redis:7", command: redis-server --port 6380}""", "wrong_port", "medium",
+         "between containers it is 6380"),
+        ("""
+  api: {image: x, ports: ["1:1"], network_mode: "service:gone",
+    environment: {U: "http://localhost:1"}}""", "", "", ""),
         # Names.
         ("""
   api: {image: x, ports: ["1:1"], networks: [front], environment: {DB_HOST: db}}
@@ -469,6 +490,26 @@ def test_a_service_of_another_stack_needs_a_shared_network(tmp_path: Path) -> No
     assert "a service of stack two and shares no network with it" in summary
     net = (", networks: [n]", "\nnetworks: {n: {external: true}}")
     assert codes(audit(tmp_path, one=api % net, two=cache % net)) == set()
+
+
+def test_the_remedy_names_the_containers_port(tmp_path: Path) -> None:
+    text = """
+services:
+  api: {image: x, ports: ["1:1"], environment: {U: "http://localhost:8000"}}
+  b: {image: x, ports: ["8000:80"]}
+"""
+    found = audit(tmp_path, s=text)
+    assert found["remedy"].iloc[0].startswith("Name b:80 in its place")
+
+
+def test_another_stack_on_the_host_may_have_the_port(tmp_path: Path) -> None:
+    env = "environment: {PUBLIC_URL: 'http://localhost:2'}"
+    api = f"services: {{a: {{image: x, ports: ['1:1'], {env}}}}}"
+    assert codes(audit(tmp_path, one=api, two=service(b="2:2"))) == set()
+
+
+def test_an_address_that_is_none_overlaps_with_nothing() -> None:
+    assert not overlap("somewhere", "127.0.0.1")
 
 
 def test_the_proxy_of_the_host(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import diagkit as dk
 from diagkit.sources.composefiles import load_model
 from diagkit.sources.stackfiles import find_stacks
 from diagkit.sources.stackreading import Reading
+from diagkit.sources.yamltrees import read_trees
 
 _SPEC = importlib.util.spec_from_file_location(
     "compose_oracle", Path(__file__).with_name("compose_oracle.py")
@@ -312,6 +314,11 @@ def test_compose_file_in_env_is_noted(tmp_path: Path) -> None:
         ("services: !!python/object/apply:os.system [echo]", "is not allowed"),
         ("services: {a: !secret x}", "the tag '!secret' is not allowed"),
         ("[" * 300 + "]" * 300, "nested deeper"),
+        ("[" * 30_000, "nested deeper"),
+        ("services: {a: {image: x, ports: ['80/tpc']}}", "did you mean 'tcp'"),
+        ("services: {a: {image: '${A/b}'}}", "write [$][$]"),
+        ("services: {a: {image: '$'}}", "write [$][$]"),
+        ("services: {a: {image: x, networks: 5}}", "must be a list"),
         ("a: &a {b: *a}", "(is no YAML|nested deeper)"),
         ("services: {a: {image: x}", "is no YAML"),
         ("a: \x00", "(is no YAML|is no text)"),
@@ -358,6 +365,47 @@ def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
         (folder / "compose.yaml").write_text(text)
         with pytest.raises(dk.SourceFormatError, match="zero: is no plain file"):
             dk.read_compose(folder)
+
+
+def test_a_stack_of_many_files_ends(tmp_path: Path) -> None:
+    names = [f"f{i}.yaml" for i in range(120)]
+    files = {name: f"include: [{after}]\n" for name, after in pairwise(names)}
+    folder = oracle.write(
+        {**files, names[-1]: "services: {}", "compose.yaml": "include: [f0.yaml]"},
+        tmp_path / "stack",
+    )
+    with pytest.raises(dk.SourceFormatError, match="made of more than 100 files"):
+        dk.read_compose(folder / "compose.yaml")
+    with pytest.raises(dk.SourceFormatError, match="is longer than 512 KiB"):
+        read_trees("#" * 600_000, "compose.yaml")
+
+
+def test_attributes_without_a_value_are_none_at_all(tmp_path: Path) -> None:
+    folder = stack(
+        tmp_path,
+        compose_yaml="services: {a: {image: x, ports: , environment: }, "
+        "b: {image: x, ports: ['1:1'], volumes: [data, {type: tmpfs}]}}",
+        compose_override_yaml="services: {b: {ports: !override }}",
+        compose_broken_yaml="services: {",
+        compose_odd_yaml="services: [1]",
+    )
+    assert dk.read_compose(folder / "compose.yaml").published.empty
+    with pytest.raises(dk.SourceFormatError, match=r"broken.yaml:1: is no YAML"):
+        dk.read_compose(folder)
+
+
+def test_ranges_without_end_are_refused(tmp_path: Path) -> None:
+    every = [f"127.0.0.{i}:1-65535:1-65535" for i in range(1, 200)]
+    folder = stack(
+        tmp_path,
+        compose_yaml=json.dumps({"services": {"a": {"image": "x", "ports": every}}}),
+    )
+    with pytest.raises(dk.SourceFormatError, match="at most 70,000 ports"):
+        dk.read_compose(folder)
+    two = {n: {"image": "x", "ports": every[:1]} for n in "ab"}
+    (folder / "compose.yaml").write_text(json.dumps({"services": two}))
+    with pytest.raises(dk.SourceFormatError, match="more than 100,000 ports"):
+        dk.read_compose(folder)
 
 
 def test_utf_16_is_read(tmp_path: Path) -> None:

@@ -161,12 +161,32 @@ def test_settings_add_what_no_file_can_say(folder: Path) -> None:
         ("marks = ['x']", r"a mark is written \[\[marks\]\]"),
         ("from = 'x'", "must be a time"),
         ("[schema]\ntasks_tabel = 'x'", "tasks_tabel"),
+        ("targets = [5]", "a target is written 'tcp://host:port'"),
+        ("targets = [{where = 'tcp://a:1', expct = 2}]", "did you mean 'expect'"),
+        ("targets = [{where = 'http://a', expect = 'x'}]", "expect is a number"),
+        ("targets = [{where = 'http://a', expect = 1}]", "expect is a status of HTTP"),
+        ("targets = ['ftp://a']", "no probe is known for ftp://"),
+        ("targets = ['postgresql://u:p@db/x']", "a target holds a password"),
     ],
 )
 def test_settings_without_meaning_are_told(folder: Path, text: str, said: str) -> None:
     (folder / "incident.toml").write_text(text)
     with pytest.raises(dk.SettingError, match=said):
         dk.open_incident(folder)
+
+
+def test_targets_are_kept_and_not_asked(folder: Path) -> None:
+    (folder / "incident.toml").write_text(
+        "targets = ['localhost:8000', "
+        "{where = 'http://localhost:1/up', expect = 204}]\n"
+    )
+    incident = dk.open_incident(folder)
+    assert [(t.where, t.expect) for t in incident.targets] == [
+        ("localhost:8000", None),
+        ("http://localhost:1/up", 204),
+    ]
+    summaries = dk.rank_findings(incident)["summary"].tolist()
+    assert any("a client uses port 8000 of the host" in s for s in summaries)
 
 
 def test_without_settings_the_defaults_hold(tmp_path: Path) -> None:
