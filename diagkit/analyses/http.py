@@ -185,6 +185,13 @@ def check_http(http: pd.DataFrame, leaks: pd.DataFrame | None = None) -> pd.Data
     ------
     ContractError
         If `http` is no HTTP frame.
+
+    Examples
+    --------
+    >>> rows = HTTP.build({"observer": "proxy", "method": "GET", "path": "/a",
+    ...     "route": "/a", "status": [502, 200], "source": "a.log", "line": [1, 2]})
+    >>> check_http(rows)["summary"].tolist()
+    ['a proxy got no answer from behind it for 1 of 2 requests']
     """
     found = reconcile_http(http, leaks)
     return build_findings(

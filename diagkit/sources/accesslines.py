@@ -1,14 +1,10 @@
-"""Requests as servers and clients write them, as data: lines, objects of JSON."""
+"""Requests as servers write them, as data: lines of access logs."""
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 _REQUEST = r"\"(?P<method>[A-Z]+) (?P<path>\S+)(?: HTTP/[\d.]+)?\""
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\""
@@ -95,123 +91,6 @@ DURATION_KEYS = ("request_time", "rt", "duration")
 UPSTREAM_KEYS = ("upstream_status", "us", "ustatus")
 
 
-@dataclass(frozen=True)
-class ObjectFormat:
-    """An object of a JSON log or export.
-
-    Attributes
-    ----------
-    name
-        Who writes it.
-    observer
-        As in HTTP.
-    keys
-        For each field the keys it may stand under, ``a.b`` for b within a.
-    needs
-        Keys that tell it, and the values of those that have one.
-    scale
-        Seconds in a unit of its duration.
-    """
-
-    name: str
-    observer: str
-    keys: Mapping[str, tuple[str, ...]]
-    needs: Mapping[str, str | None] = field(default_factory=dict)
-    scale: float = 1.0
-
-
-_TIMES = ("timestamp", "time", "@timestamp", "ts", "time_iso8601", "time_local", "msec")
-OBJECTS = (
-    ObjectFormat(
-        "Caddy",
-        "proxy",
-        {
-            "method": ("request.method",),
-            "path": ("request.uri",),
-            "status": ("status",),
-            "duration": ("duration",),
-            "time": _TIMES,
-        },
-        {"request.method": None, "request.uri": None, "status": None},
-    ),
-    ObjectFormat(
-        "Traefik",
-        "proxy",
-        {
-            "method": ("RequestMethod",),
-            "path": ("RequestPath",),
-            "status": ("DownstreamStatus",),
-            "upstream_status": ("OriginStatus",),
-            "duration": ("Duration",),
-            "time": ("StartUTC", "time"),
-        },
-        {"RequestMethod": None, "DownstreamStatus": None},
-        1e-9,
-    ),
-    ObjectFormat(
-        "k6",
-        "client",
-        {
-            "method": ("data.tags.method",),
-            "path": ("data.tags.url",),
-            "status": ("data.tags.status",),
-            "duration": ("data.value",),
-            "time": ("data.time",),
-        },
-        {"type": "Point", "metric": "http_req_duration"},
-        1e-3,
-    ),
-    ObjectFormat(
-        "curl",
-        "client",
-        {
-            "method": ("method",),
-            "path": ("url_effective", "url"),
-            "status": ("http_code", "response_code"),
-            "duration": ("time_total",),
-            "time": _TIMES,
-        },
-        {"http_code": None, "time_total": None},
-    ),
-    ObjectFormat(
-        "HAR",
-        "client",
-        {
-            "method": ("request.method",),
-            "path": ("request.url",),
-            "status": ("response.status",),
-            "duration": ("time",),
-            "time": ("startedDateTime",),
-        },
-        {"startedDateTime": None, "request.url": None},
-        1e-3,
-    ),
-    ObjectFormat(
-        "nginx as JSON",
-        "proxy",
-        {
-            "method": ("request_method", "method"),
-            "path": ("request_uri", "uri", "path"),
-            "status": ("status",),
-            "upstream_status": ("upstream_status",),
-            "duration": ("request_time", "duration"),
-            "time": _TIMES,
-        },
-        {"request_method": None, "status": None},
-    ),
-)
-# How a HAR file begins.
-HAR = re.compile(r"\A\s*\{\s*\"log\"\s*:\s*\{")
-# A CSV of a client: under which names its columns stand (the first is k6's).
-CSV_NAMES = {
-    "time": _TIMES,
-    "method": ("method",),
-    "path": ("url", "path", "name"),
-    "status": ("status", "status_code", "http_code"),
-    "duration": ("metric_value", "duration_ms"),
-}
-
-
 def read_line(text: str) -> tuple[LineFormat, dict[str, Any]] | None:
     """Read a line of an access log.
 
@@ -247,9 +126,9 @@ def _of_line(groups: dict[str, str]) -> dict[str, Any]:
     row = {
         "method": groups["method"],
         "path": groups["path"],
-        "status": _whole(groups["status"]),
-        "upstream_status": _whole(groups.get("upstream_status", upstream)),
-        "duration_s": _float(duration),
+        "status": read_status(groups["status"]),
+        "upstream_status": read_status(groups.get("upstream_status", upstream)),
+        "duration_s": read_seconds(duration),
         "time": groups.get("time"),
     }
     if "ms" in groups:
@@ -263,132 +142,24 @@ def _of_line(groups: dict[str, str]) -> dict[str, Any]:
     return row
 
 
-def read_object(body: dict[str, Any]) -> tuple[ObjectFormat, dict[str, Any]] | None:
-    """Read a request from an object of a JSON log or export.
+def read_status(value: Any) -> int | None:
+    """Read a status.
 
     Parameters
     ----------
-    body
-        The object.
+    value
+        A text or a number; nginx's of several upstreams: the last one counts.
 
     Returns
     -------
-    tuple or None
-        As for `read_line`.
+    int or None
+        None for what is no answer: ``-``, 0, -1.
 
     Examples
     --------
-    >>> body = {"request": {"method": "GET", "uri": "/a"}, "status": 502, "ts": 1.5}
-    >>> known, row = read_object(body)
-    >>> known.name, row["status"], row["time"]
-    ('Caddy', 502, 1.5)
+    >>> read_status("502, 200"), read_status(0)
+    (200, None)
     """
-    for known in OBJECTS:
-        if all(
-            (got := _look_up(body, key)) is not None and value in (None, got)
-            for key, value in known.needs.items()
-        ):
-            row = {
-                name: next(
-                    (v for key in keys if (v := _look_up(body, key)) is not None), None
-                )
-                for name, keys in known.keys.items()
-            }
-            duration = _float(row.pop("duration", None))
-            row["duration_s"] = None if duration is None else duration * known.scale
-            for name in ("status", "upstream_status"):
-                row[name] = _whole(row.get(name))
-            if isinstance(row["method"], str) and isinstance(row["path"], str):
-                return known, row
-    return None
-
-
-def read_json_line(line: str) -> dict[str, Any] | None:
-    """Read a request from a line of JSON.
-
-    Parameters
-    ----------
-    line
-        The line.
-
-    Returns
-    -------
-    dict or None
-        As `read_object` gives it, and its ``format``; None where it is none.
-    """
-    try:
-        body = json.loads(line)
-    except ValueError:
-        return None
-    found = read_object(body) if isinstance(body, dict) else None
-    return None if found is None else found[1] | {"format": found[0]}
-
-
-def is_har(head: str) -> bool:
-    """Tell by its head whether a file is a browser's record of requests.
-
-    Parameters
-    ----------
-    head
-        How it begins.
-
-    Returns
-    -------
-    bool
-        True for HAR.
-    """
-    return HAR.match(head) is not None
-
-
-def is_request_table(lines: list[str]) -> bool:
-    """Tell by its header whether a CSV file has requests.
-
-    Parameters
-    ----------
-    lines
-        How it begins.
-
-    Returns
-    -------
-    bool
-        True where it has methods, paths and statuses.
-    """
-    header = {name.strip() for name in (lines[:1] or [""])[0].split(",")}
-    needs = (CSV_NAMES[name] for name in ("method", "path", "status"))
-    return all(header.intersection(names) for names in needs)
-
-
-def has_request_objects(lines: list[str], observer: str | None = None) -> bool:
-    """Tell by its head whether a file has requests as objects of JSON.
-
-    Parameters
-    ----------
-    lines
-        How it begins.
-    observer
-        Whose; None: anybody's.
-
-    Returns
-    -------
-    bool
-        True where one of the lines is such an object.
-    """
-    found = (read_json_line(line) for line in lines if line.startswith("{"))
-    return any(
-        row is not None and observer in (None, row["format"].observer) for row in found
-    )
-
-
-def _look_up(body: Any, key: str) -> Any:
-    for part in key.split("."):
-        if not isinstance(body, dict) or part not in body:
-            return None
-        body = body[part]
-    return body
-
-
-def _whole(value: Any) -> int | None:
-    """Return a status; what is none, 0 or -1 is no answer."""
     try:
         number = int(str(value).split(",")[-1])
     except ValueError:
@@ -396,7 +167,24 @@ def _whole(value: Any) -> int | None:
     return number if 100 <= number <= 999 else None
 
 
-def _float(value: Any) -> float | None:
+def read_seconds(value: Any) -> float | None:
+    """Read a duration.
+
+    Parameters
+    ----------
+    value
+        A text or a number.
+
+    Returns
+    -------
+    float or None
+        None for what is none, negative or not finite.
+
+    Examples
+    --------
+    >>> read_seconds("0.25"), read_seconds("-")
+    (0.25, None)
+    """
     try:
         number = float(value)
     except (TypeError, ValueError):

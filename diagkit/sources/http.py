@@ -13,13 +13,13 @@ import pandas as pd
 
 from diagkit.errors import SettingError, SourceFormatError, suggest
 from diagkit.frames.http import HTTP, OBSERVERS
-from diagkit.sources.accesslines import (
+from diagkit.sources.accesslines import read_line
+from diagkit.sources.accessobjects import (
     CSV_NAMES,
     has_request_objects,
     is_har,
     is_request_table,
     read_json_line,
-    read_line,
     read_object,
 )
 from diagkit.sources.decoding import find_encoding

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagkit.errors import SourceError
-from diagkit.sources.accesslines import (
+from diagkit.sources.accessobjects import (
     has_request_objects,
     is_har,
     is_request_table,
