@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Cadence as Cadence,
         find_cadence as find_cadence,
     )
+    from diagkit.analyses.check import check_incident as check_incident
     from diagkit.analyses.cohorts import (
         Cohorts as Cohorts,
         count_cohorts as count_cohorts,
@@ -346,6 +347,7 @@ _HOME = {
         "Cadence",
         "find_cadence",
     ),
+    "diagkit.analyses.check": ("check_incident",),
     "diagkit.analyses.cohorts": (
         "Cohorts",
         "count_cohorts",

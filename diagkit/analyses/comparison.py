@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from diagkit.analyses.findings import analyse_incident
 from diagkit.analyses.rates import compare_rates
-from diagkit.analyses.tallies import Tally, could_show, count_hours, count_tallies
+from diagkit.analyses.tallies import (
+    Tally,
+    could_show,
+    count_hours,
+    count_requests,
+    count_tallies,
+)
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.comparison import COMPARISON, VERDICTS
 from diagkit.frames.findings import severity_rank
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
     from diagkit.frames.incidents import Incident
 
 # What events of logs are counted against: how many of these an incident has.
-EXPOSURES = {"hour": count_hours}
+EXPOSURES = {"request": count_requests, "hour": count_hours}
 # A change is told from chance so often wrongly at most.
 ALPHA = 0.05
 # Rates whose ratio is surely within these are called the same.
@@ -71,7 +77,27 @@ def compare_incidents(
     if per is not None and per not in EXPOSURES:
         msg = f"per is {' or '.join(EXPOSURES)}; {per!r} came{suggest(per, EXPOSURES)}"
         raise SettingError(msg)
-    sides = (analyse_incident(before), analyse_incident(after))
+    return compare_diagnoses(analyse_incident(before), analyse_incident(after), per)
+
+
+def compare_diagnoses(
+    before: Diagnosis, after: Diagnosis, per: str | None = None
+) -> pd.DataFrame:
+    """Compare two incidents that are analysed already.
+
+    Parameters
+    ----------
+    before, after
+        As `analyse_incident` gives them.
+    per
+        As for `compare_incidents`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        COMPARISON.
+    """
+    sides = (before, after)
     rows = [*_tested(sides, per), *_states(sides)]
     rows.sort(key=lambda row: VERDICTS.index(row["verdict"]))
     frame = COMPARISON.build(

@@ -89,7 +89,7 @@ def analyse_incident(incident: Incident, every: str | None = None) -> Diagnosis:
         check_pool(incident.pool),
         check_holds(incident.checkouts, incident.activity),
         check_http(incident.http, leaks),
-        audit_ports(incident.ports, targets=[t.where for t in incident.targets]),
+        audit_ports(incident.ports, targets=list_targets(incident)),
     ]
     progress, audit, cohorts, matches = incident.progress, None, None, None
     if progress is not None:
@@ -110,6 +110,25 @@ def analyse_incident(incident: Incident, every: str | None = None) -> Diagnosis:
         cohorts=cohorts,
         matches=matches,
     )
+
+
+def list_targets(incident: Incident) -> list[str]:
+    """List what clients use, as `audit_ports` takes it.
+
+    Parameters
+    ----------
+    incident
+        As `open_incident` gives it.
+
+    Returns
+    -------
+    list of str
+        The targets of `incident.toml`, and the origins that clients recorded.
+    """
+    http = incident.http
+    origins = http.loc[http["observer"] == "client", "origin"].dropna().unique()
+    said = [target.where for target in incident.targets]
+    return list(dict.fromkeys([*said, *sorted(origins)]))
 
 
 def rank_findings(incident: Incident) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ SLACK = pd.Timedelta("60s")
 GAVE_UP = 499
 # A proxy's own answers where nobody behind it answers, or not in time.
 UNREACHABLE, SLOW = (502, 503), 504
+# What a client's request and a backend's are told to be one of.
+PLACE = ["method", "path"]
 # From so many on, and so large a part, errors are a finding.
 LEAST_ERRORS, LEAST_SHARE = 3, 0.01
 
@@ -48,6 +51,22 @@ class HttpReconciliation:
         columns = ("unseen_low", "unseen_high")
         low, high = (int(self.unseen[name].sum()) for name in columns)
         return low, high
+
+    @property
+    def corrected_rate(self) -> tuple[float, float]:
+        """The backend's error rate with what its log lacks: least, most.
+
+        Requests that never reached it are added to its requests; they, those that it
+        took for served and streams that broke off are added to its failures. NaN
+        where there is no request.
+        """
+        low, high = self.bounds
+        own = self.rates[self.rates["observer"] == "backend"]
+        requests = int(own["requests"].sum()) + low
+        failed = int(own["failed"].sum()) + self.crashed_streams
+        if not requests:
+            return math.nan, math.nan
+        return min(1.0, (failed + low) / requests), min(1.0, (failed + high) / requests)
 
 
 def count_statuses(http: pd.DataFrame, every: str = "1min") -> pd.DataFrame:
@@ -216,23 +235,25 @@ def _compare(
     )
     near = backend["timestamp"].between(since, until) | backend["timestamp"].isna()
     seen = backend if pd.isna(since) else backend[near]
-    failed = clients[_failed(clients)]
-    for (method, path), rows in failed.groupby(["method", "path"], sort=True):
-        same = seen[(seen["method"] == method) & (seen["path"] == path)]
-        all_of = clients[(clients["method"] == method) & (clients["path"] == path)]
-        succeeded = len(all_of) - len(rows)
-        left = max(0, len(same) - succeeded)
+    failed = _failed(clients)
+    served, reached = (
+        frame.groupby(PLACE).size() for frame in (clients[~failed], seen)
+    )
+    of_status = seen.groupby([*PLACE, "status"]).size()
+    for place, rows in clients[failed].groupby(PLACE, sort=True):
+        saw = int(reached.get(place, 0))
+        left = max(0, saw - int(served.get(place, 0)))
+        statuses = rows["status"].value_counts()
         alike = sum(
-            min(int(number), int((same["status"] == status).sum()))
-            for status, number in rows["status"].value_counts().items()
+            min(int(number), int(of_status.get((*place, status), 0)))
+            for status, number in statuses.items()
         )
         said = rows["status"].astype("str").fillna(CLASSES[-1]).value_counts()
         yield (
-            method,
-            path,
+            *place,
             len(rows),
             ", ".join(f"{status}: {number}" for status, number in said.items()),
-            len(same),
+            saw,
             max(0, len(rows) - left),
             len(rows) - alike,
         )

@@ -12,6 +12,7 @@ from diagkit.analyses.holds import count_holds, name_places
 from diagkit.analyses.kinds import CODES, count_words
 from diagkit.analyses.leak_findings import SILENT
 from diagkit.frames.findings import name_finding
+from diagkit.frames.ports import Ports
 
 if TYPE_CHECKING:
     from diagkit.analyses.findings import Diagnosis
@@ -23,6 +24,24 @@ SHOWN_BY = {
     "pool_running_dry": "pool",
     "connection_held": "checkouts",
     "null_started_at": "progress",
+    "errors_unseen_by_backend": "http",
+    "upstream_unreachable": "http",
+    "upstream_slow": "http",
+    "client_gave_up": "http",
+    "server_errors": "http",
+    "stream_crashed": "http",
+    "port_conflict": "ports",
+    "port_contention": "ports",
+    "shared_port": "ports",
+    "port_taken": "ports",
+    "not_published": "ports",
+    "loopback_only": "ports",
+    "wrong_port": "ports",
+    "localhost_target": "ports",
+    "unreachable_target": "ports",
+    "unresolved_target": "ports",
+    "no_healthcheck": "ports",
+    "healthcheck_missing": "ports",
 }
 
 
@@ -68,6 +87,23 @@ def count_hours(diagnosis: Diagnosis) -> float:
     if times.empty:
         return 0.0
     return float((times.max() - times.min()).total_seconds()) / 3600
+
+
+def count_requests(diagnosis: Diagnosis) -> float:
+    """Return how many requests an incident's backend served.
+
+    Parameters
+    ----------
+    diagnosis
+        As `analyse_incident` gives it.
+
+    Returns
+    -------
+    float
+        By its own log; 0 where it wrote none, however many a proxy or a client saw:
+        these need not be all.
+    """
+    return float((diagnosis.incident.http["observer"] == "backend").sum())
 
 
 def count_tallies(diagnosis: Diagnosis, per: str, exposure: float) -> dict[str, Tally]:
@@ -121,4 +157,6 @@ def could_show(diagnosis: Diagnosis, code: str) -> bool:
         False where there are no samples, no recordings, no tables, or no logs.
     """
     part = getattr(diagnosis.incident, SHOWN_BY.get(code, "logs"))
+    if isinstance(part, Ports):
+        return bool(part.stacks)
     return part is not None and not (isinstance(part, pd.DataFrame) and part.empty)

@@ -22,6 +22,7 @@ COMMANDS = (
     "logs",
     "audit",
     "backfill",
+    "check",
     "compare",
     "http",
     "migration",

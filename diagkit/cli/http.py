@@ -36,6 +36,11 @@ def http(
     counts = dk.count_statuses(requests, every=every)
     failed = counts[counts["status_class"].isin(["5xx", "no answer"])]
     notes = [f"{len(requests)} requests of {requests['source'].nunique()} file(s)"]
+    low, high = found.corrected_rate
+    if found.bounds[1] or found.crashed_streams:
+        notes.append(
+            f"the backend's error rate with what its log lacks: {low:.1%} to {high:.1%}"
+        )
     if counts.attrs["undated"]:
         notes.append(f"{counts.attrs['undated']} have no time and are in no bin")
     sections = [

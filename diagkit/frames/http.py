@@ -21,6 +21,7 @@ HTTP = Contract(
         Column("upstream_status", "Int64", True, "", "what a proxy was answered"),
         Column("source", "str", False, "", "the file"),
         Column("line", "int64", False, "", "from 1; of a HAR file: the entry"),
+        Column("origin", "str", True, "", "http://shop:8000, as a client named it"),
     ),
 )
 

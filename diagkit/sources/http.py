@@ -7,7 +7,6 @@ import json
 import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pandas as pd
 
@@ -231,7 +230,8 @@ def _build(
     default: str | None,
     name: str,
 ) -> pd.DataFrame:
-    paths = [_cut(row["path"]) for row in rows]
+    cut = [cut_url(row["path"]) for row in rows]
+    paths = [one for _, one in cut]
     return HTTP.build(
         {
             "timestamp": parse_times([row.get("time") for row in rows], tz, str(path)),
@@ -246,6 +246,7 @@ def _build(
             ),
             "source": [name] * len(rows),
             "line": [row["line"] for row in rows],
+            "origin": [origin for origin, _ in cut],
         }
     )
 
@@ -279,10 +280,27 @@ def fold_ids(path: str) -> str:
     return IDS.sub("{id}", path)
 
 
-def _cut(url: str) -> str:
-    """Leave of a URL its path: hosts tell nothing, and queries hold secrets."""
-    try:
-        path = urlsplit(url).path if "://" in url else url.partition("?")[0]
-    except ValueError:
-        path = url.partition("?")[0]
-    return path.partition("#")[0] or "/"
+def cut_url(url: str) -> tuple[str | None, str]:
+    """Leave of a URL its origin and its path: queries and users hold secrets.
+
+    Parameters
+    ----------
+    url
+        A URL, or the target of a request line.
+
+    Returns
+    -------
+    tuple
+        The origin (None where there is none) and the path.
+
+    Examples
+    --------
+    >>> cut_url("https://me:secret@shop:8443/tiles?key=1")
+    ('https://shop:8443', '/tiles')
+    """
+    scheme, parted, rest = url.partition("://")
+    if not parted:
+        return None, url.partition("?")[0].partition("#")[0] or "/"
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    path = re.split(r"[?#]", rest[len(host) :], maxsplit=1)[0]
+    return f"{scheme}://{host.rpartition('@')[2]}", path or "/"
