@@ -261,11 +261,10 @@ def _unfiltered(sides: Sides) -> str:
     by_run = {rule.name for rule in audit.policies if rule.population == "run"}
     said = []
     for logger, rows in counts.groupby("logger"):
-        best = rows[rows["shown"] == rows["shown"].max()]
-        if not best["policy"].isin(by_run).any():
-            said.append(
-                f"{logger or 'a place'} shows all runs ({best['policy'].iloc[0]})"
-            )
+        shown = rows["shown"] == rows["shown"].max()
+        best = rows.loc[shown, "policy"].tolist()
+        if by_run.isdisjoint(best):
+            said.append(f"{str(logger) or 'a place'} shows all runs ({best[0]})")
     return "; ".join(said)
 
 
