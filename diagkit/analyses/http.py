@@ -39,11 +39,14 @@ class HttpReconciliation:
     crashed_streams
         How many exceptions the backend's server told of beyond its 5xx: streams that
         broke off after a status of 200 had gone out.
+    broken_streams
+        How many answers broke off for a client after their status.
     """
 
     unseen: pd.DataFrame = field(repr=False)
     rates: pd.DataFrame = field(repr=False)
     crashed_streams: int = 0
+    broken_streams: int = 0
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -63,10 +66,14 @@ class HttpReconciliation:
         low, high = self.bounds
         own = self.rates[self.rates["observer"] == "backend"]
         requests = int(own["requests"].sum()) + low
-        failed = int(own["failed"].sum()) + self.crashed_streams
+        failed = int(own["failed"].sum())
         if not requests:
             return math.nan, math.nan
-        return min(1.0, (failed + low) / requests), min(1.0, (failed + high) / requests)
+        # What broke off for a client is unseen, and may be one of what crashed.
+        crashed = self.crashed_streams, self.crashed_streams - self.broken_streams
+        least = failed + crashed[0] + low
+        most = max(least, failed + max(0, crashed[1]) + high)
+        return min(1.0, least / requests), min(1.0, most / requests)
 
 
 def count_statuses(http: pd.DataFrame, every: str = "1min") -> pd.DataFrame:
@@ -182,7 +189,8 @@ def reconcile_http(
     if leaks is not None:
         crashes = int((leaks["signature"].astype("str") == "uvicorn.exception").sum())
         crashes = max(0, crashes - int((backend["status"] >= 500).sum()))
-    return HttpReconciliation(UNSEEN.build(columns), rates, crashes)
+    broken = int((clients["error"].notna() & (clients["status"] < 500)).sum())
+    return HttpReconciliation(UNSEEN.build(columns), rates, crashes, broken)
 
 
 def check_http(http: pd.DataFrame, leaks: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -217,13 +225,15 @@ def check_http(http: pd.DataFrame, leaks: pd.DataFrame | None = None) -> pd.Data
         [
             *_report_unseen(found),
             *_report_proxy(http),
-            *_report_backend(http, found.crashed_streams),
+            *_report_backend(http, found),
         ]
     )
 
 
 def _failed(http: pd.DataFrame) -> pd.Series:
-    return http["status"].isna() | (http["status"] >= 500)
+    """Tell which failed: a 5xx, no answer, an answer that a client saw break off."""
+    broken = http["error"].notna() & (http["observer"] == "client")
+    return http["status"].isna() | (http["status"] >= 500) | broken
 
 
 def _compare(
@@ -245,8 +255,9 @@ def _compare(
         left = max(0, saw - int(served.get(place, 0)))
         statuses = rows["status"].value_counts()
         alike = sum(
-            min(int(number), int(of_status.get((*place, status), 0)))
-            for status, number in statuses.items()
+            min(number, int(of_status.get((*place, status), 0)))
+            for status, number in zip(statuses.index, statuses.tolist(), strict=True)
+            if status >= 500
         )
         said = rows["status"].astype("str").fillna(CLASSES[-1]).value_counts()
         yield (
@@ -329,7 +340,7 @@ def _report_proxy(http: pd.DataFrame) -> Iterator[Finding]:
             )
 
 
-def _report_backend(http: pd.DataFrame, crashed: int) -> Iterator[Finding]:
+def _report_backend(http: pd.DataFrame, found: HttpReconciliation) -> Iterator[Finding]:
     backend = http[http["observer"].astype("str") == "backend"]
     hit = backend[(backend["status"] >= 500).fillna(False).astype(bool)]
     if len(hit) >= LEAST_ERRORS and len(hit) >= LEAST_SHARE * len(backend):
@@ -343,6 +354,7 @@ def _report_backend(http: pd.DataFrame, crashed: int) -> Iterator[Finding]:
             evidence=_evidence(hit),
             remedy="Read the tracebacks of these requests.",
         )
+    crashed = max(found.crashed_streams, found.broken_streams)
     if crashed:
         yield Finding(
             code="stream_crashed",
@@ -350,7 +362,8 @@ def _report_backend(http: pd.DataFrame, crashed: int) -> Iterator[Finding]:
             area="code",
             severity="medium",
             summary=f"{crashed} requests failed after their status 200 had gone out",
-            evidence=f"{crashed} exceptions beyond the {len(hit)} answers with a 5xx",
+            evidence=f"{found.crashed_streams} exceptions beyond the {len(hit)} "
+            f"answers with a 5xx; {found.broken_streams} broke off for a client",
             remedy="Read these tracebacks; no access log shows such failures.",
         )
 

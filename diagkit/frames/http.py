@@ -22,6 +22,7 @@ HTTP = Contract(
         Column("source", "str", False, "", "the file"),
         Column("line", "int64", False, "", "from 1; of a HAR file: the entry"),
         Column("origin", "str", True, "", "http://shop:8000, as a client named it"),
+        Column("error", "str", True, "", "why it broke off, in the observer's words"),
     ),
 )
 

@@ -22,8 +22,8 @@ class LineFormat:
         As in HTTP.
     pattern
         The whole line, or a record's message. Groups: ``method``, ``path``,
-        ``status``; ``upstream_status``, ``time``, ``seconds``, ``ms`` (all of them are
-        added up), ``rest`` (``key=value`` pairs).
+        ``status``; ``upstream_status``, ``time``, ``seconds`` (added up), ``ms``,
+        ``error``, ``rest`` (``key=value`` pairs).
     example
         A line.
     """
@@ -67,7 +67,7 @@ LINES = (
         re.compile(
             r"\S+ \[(?P<time>[^\]]+)\] \S+ \S+ "
             r"-?\d+/-?\d+/-?\d+/(?P<answered>-?\d+)/\+?(?P<ms>\d+) (?P<status>-?\d+) "
-            rf".*?{_REQUEST}"
+            rf"\S+ \S+ \S+ (?P<error>[A-Za-z-]{{2}})\S* .*?{_REQUEST}"
         ),
         "10.0.1.2:33317 [24/Nov/2025:10:00:00.655] http-in static/srv1 "
         '10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 "GET /index.html HTTP/1.1"',
@@ -130,6 +130,7 @@ def _of_line(groups: dict[str, str]) -> dict[str, Any]:
         "upstream_status": read_status(groups.get("upstream_status", upstream)),
         "duration_s": read_seconds(duration),
         "time": groups.get("time"),
+        "error": groups.get("error"),
     }
     if "ms" in groups:
         row["duration_s"] = int(groups["ms"]) / 1000

@@ -50,7 +50,8 @@ OBJECTS = (
             "duration": ("duration",),
             "time": _TIMES,
         },
-        {"request.method": None, "request.uri": None, "status": None},
+        # Its log of errors tells of the same requests again.
+        {"request.method": None, "status": None, "msg": "handled request"},
     ),
     ObjectFormat(
         "Traefik",
@@ -73,6 +74,7 @@ OBJECTS = (
             "method": ("data.tags.method",),
             "path": ("data.tags.url",),
             "status": ("data.tags.status",),
+            "error": ("data.tags.error", "data.tags.error_code"),
             "duration": ("data.value",),
             "time": ("data.time",),
         },
@@ -86,6 +88,7 @@ OBJECTS = (
             "method": ("method",),
             "path": ("url_effective", "url"),
             "status": ("http_code", "response_code"),
+            "error": ("errormsg",),
             "duration": ("time_total",),
             "time": _TIMES,
         },
@@ -98,6 +101,7 @@ OBJECTS = (
             "method": ("request.method",),
             "path": ("request.url",),
             "status": ("response.status",),
+            "error": ("response._error", "response._failureText"),
             "duration": ("time",),
             "time": ("startedDateTime",),
         },
@@ -127,6 +131,7 @@ CSV_NAMES = {
     "path": ("url", "path", "name"),
     "status": ("status", "status_code", "http_code"),
     "duration": ("metric_value", "duration_ms"),
+    "error": ("error", "error_code"),
 }
 
 
@@ -145,7 +150,8 @@ def read_object(body: dict[str, Any]) -> tuple[ObjectFormat, dict[str, Any]] | N
 
     Examples
     --------
-    >>> body = {"request": {"method": "GET", "uri": "/a"}, "status": 502, "ts": 1.5}
+    >>> body = {"request": {"method": "GET", "uri": "/a"}, "status": 502, "ts": 1.5,
+    ...     "msg": "handled request"}
     >>> known, row = read_object(body)
     >>> known.name, row["status"], row["time"]
     ('Caddy', 502, 1.5)

@@ -157,12 +157,19 @@ def _find_rows(path: Path, head: str, tz: str | None) -> Iterator[dict[str, Any]
 def _read_text(path: Path, tz: str | None) -> Iterator[dict[str, Any]]:
     logs = read_logs(path, tz=tz, matching=LITERALS, progress=False)
     columns = (logs[name] for name in ("timestamp", "message", "line"))
+    found, odd = 0, []
     for time, message, line in zip(*columns, strict=True):
-        found = read_line(message)
-        if found is not None:
-            known, row = found
-            when = row["time"] or (None if pd.isna(time) else time.isoformat())
-            yield row | {"format": known, "time": when, "line": line}
+        read = read_line(message)
+        if read is None:
+            odd.append(line)
+            continue
+        found += 1
+        known, row = read
+        when = row["time"] or (None if pd.isna(time) else time.isoformat())
+        yield row | {"format": known, "time": when, "line": line}
+    if found and odd:
+        many = f"{len(odd)} record{'' if len(odd) == 1 else 's'}"
+        warn_of(path, f"{many} with HTTP/ in no known form; the first at line {odd[0]}")
 
 
 def _read_objects(path: Path) -> Iterator[dict[str, Any]]:
@@ -213,6 +220,7 @@ def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
                 "upstream_status": None,
                 "duration_s": float(took) / 1000 if _is_number(took) else None,
                 "time": body["time"],
+                "error": body["error"],
                 "line": rows.line_num,
                 "format": None,
             }
@@ -247,8 +255,15 @@ def _build(
             "source": [name] * len(rows),
             "line": [row["line"] for row in rows],
             "origin": [origin for origin, _ in cut],
+            "error": [_say_error(row.get("error")) for row in rows],
         }
     )
+
+
+def _say_error(said: object) -> str | None:
+    # HAProxy's two hyphens, a client's empty text or 0: nothing broke off.
+    text = "" if said is None else str(said)
+    return text if text.strip("-0 ") else None
 
 
 def _observer(row: dict[str, Any], default: str | None) -> str:
