@@ -39,6 +39,8 @@ IDS = re.compile(
     r"|(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{12,}|\d{4}-\d\d-\d\d|[^/@\s]+@[^/@\s]+"
     r"|(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,})(?=/|$)"
 )
+# How a URL begins, as clients write it.
+ORIGIN = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*)://(?P<host>[^/?#]*)")
 # What stands in every access log of text, and is looked for before a line is read.
 LITERALS = (" HTTP/1.", " HTTP/2", " HTTP/3", " HTTP/0.9")
 # A gunicorn's log: what it says of its workers.
@@ -313,9 +315,9 @@ def cut_url(url: str) -> tuple[str | None, str]:
     >>> cut_url("https://me:secret@shop:8443/tiles?key=1")
     ('https://shop:8443', '/tiles')
     """
-    scheme, parted, rest = url.partition("://")
-    if not parted:
-        return None, url.partition("?")[0].partition("#")[0] or "/"
-    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    path = re.split(r"[?#]", rest[len(host) :], maxsplit=1)[0]
-    return f"{scheme}://{host.rpartition('@')[2]}", path or "/"
+    found = ORIGIN.match(url)
+    rest = url[found.end() :] if found else url
+    path = re.split(r"[?#]", rest, maxsplit=1)[0] or "/"
+    if found is None:
+        return None, path
+    return f"{found['scheme']}://{found['host'].rpartition('@')[2]}", path
