@@ -147,7 +147,7 @@ def _server_stopped(diagnosis: Diagnosis) -> str:
     )
     # That it was stopped in the end is no fault: it was started again, too.
     again = logs[started].groupby("source")["line"].max()
-    back = logs[stopped & (logs["line"] < logs["source"].map(again))]
+    back = logs[stopped & (logs["line"] < logs["source"].map(again).astype("float64"))]
     if back.empty:
         return ""
     first = back.iloc[0]

@@ -165,8 +165,12 @@ def _print_table(console: Console, part: Section) -> None:
     table = Table(title=printable(part.title), title_justify="left", show_lines=False)
     clean = redact_frame(part.frame[list(part.columns)].head(part.limit)).frame
     for name in part.columns:
-        numeric = clean[name].dtype.kind in "iuf"
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        kind = part.frame[name].dtype
+        right = "right" if kind.kind in "iuf" else "left"
+        # Words of a list are short, and are not to be broken for a long text beside.
+        table.add_column(
+            name, justify=right, overflow="fold", no_wrap=kind == "category"
+        )
     for row in clean.itertuples(index=False):
         table.add_row(*(Text(printable(_cell(value))) for value in row))
     console.print(table)

@@ -9,7 +9,7 @@ import typer
 import diagkit as dk
 from diagkit.cli.output import JsonOption, Section, show
 
-HYPOTHESES = ("rank", "confidence", "area", "summary", "evidence_for", "refuted_by")
+HYPOTHESES = ("rank", "confidence", "area", "summary", "evidence_for")
 STEPS = ("area", "result", "step", "evidence")
 
 
@@ -26,4 +26,6 @@ def triage(
         Section("Hypotheses", found.hypotheses, HYPOTHESES),
         Section("Checklist", found.checklist, STEPS),
     ]
-    show(sections, as_json=as_json, notes=[found.conclusion])
+    first = found.hypotheses.iloc[0]
+    notes = [found.conclusion, f"refuted by: {first['refuted_by']}"]
+    show(sections, as_json=as_json, notes=notes)

@@ -53,6 +53,7 @@ def open_sample(name: str = SAMPLE) -> Incident:
     name
         ``tenant_dashboard``: a dashboard that leaks connections, and its progress after
         a migration. ``pool_pressure``: a shop whose pools run short, recorded.
+        ``two_stacks``: a front end that sees 503s which its backend never logged.
 
     Returns
     -------

@@ -31,11 +31,12 @@ def outputs(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
 
 
-def test_there_are_three() -> None:
+def test_there_are_four() -> None:
     assert [path.name for path in NOTEBOOKS] == [
         "01_connection_leaks.ipynb",
         "02_started_at_audit.ipynb",
         "03_pool_pressure.ipynb",
+        "04_incident_triage.ipynb",
     ]
 
 
@@ -85,6 +86,7 @@ def test_it_runs_on_the_sample_and_shows_a_picture(path: Path) -> None:
             "01_connection_leaks": 1,
             "02_started_at_audit": 3,
             "03_pool_pressure": 3,
+            "04_incident_triage": 1,
         }[path.stem]
     )
     said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
@@ -92,6 +94,7 @@ def test_it_runs_on_the_sample_and_shows_a_picture(path: Path) -> None:
         "01_connection_leaks": "65 connections leaked.",
         "02_started_at_audit": "**`current_run_or_all`** was at work: of the 42 ",
         "03_pool_pressure": "**35 leaked by the application, 0 stranded on the ",
+        "04_incident_triage": "**a service that is needed from outside publishes no ",
     }[path.stem] in said
 
 
@@ -109,6 +112,7 @@ def test_what_is_missing_is_said_and_the_rest_runs(path: Path, tmp_path: Path) -
         "01_connection_leaks": "**There is no log in this incident**",
         "02_started_at_audit": "holds no progress tables**",
         "03_pool_pressure": "**There is no recording of checkouts**",
+        "04_incident_triage": "**Nobody noted requests in this incident.**",
     }[path.stem] in said
 
 
