@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -33,7 +33,7 @@ class HttpReconciliation:
     Attributes
     ----------
     unseen
-        UNSEEN, a row a method and path that failed for a client.
+        UNSEEN, a row a method and route that failed for a client.
     rates
         A row an observer: ``requests``, ``failed`` (a 5xx, or no answer), ``rate``.
     crashed_streams
@@ -168,7 +168,7 @@ def reconcile_http(
     Examples
     --------
     >>> rows = HTTP.build({"observer": ["client", "backend"], "method": "POST",
-    ...     "path": ["/login", "/health"], "route": "", "status": [503, 200],
+    ...     "path": ["/login", "/health"], "route": "/", "status": [503, 200],
     ...     "source": "a", "line": 1})
     >>> reconcile_http(rows).bounds
     (1, 1)
@@ -176,8 +176,7 @@ def reconcile_http(
     HTTP.check(http)
     observers = http["observer"].astype("str")
     clients, backend = (http[observers == name] for name in ("client", "backend"))
-    rows = list(_compare(clients, backend)) if len(backend) else []
-    columns = {name: [row[i] for row in rows] for i, name in enumerate(UNSEEN.names)}
+    unseen = _compare(clients, backend) if len(backend) else UNSEEN.empty()
     failed = _failed(http)
     rates = (
         pd.DataFrame({"observer": observers, "failed": failed})
@@ -190,7 +189,7 @@ def reconcile_http(
         crashes = int((leaks["signature"].astype("str") == "uvicorn.exception").sum())
         crashes = max(0, crashes - int((backend["status"] >= 500).sum()))
     broken = int((clients["error"].notna() & (clients["status"] < 500)).sum())
-    return HttpReconciliation(UNSEEN.build(columns), rates, crashes, broken)
+    return HttpReconciliation(unseen, rates, crashes, broken)
 
 
 def check_http(http: pd.DataFrame, leaks: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -236,21 +235,45 @@ def _failed(http: pd.DataFrame) -> pd.Series:
     return http["status"].isna() | (http["status"] >= 500) | broken
 
 
-def _compare(
-    clients: pd.DataFrame, backend: pd.DataFrame
-) -> Iterator[tuple[object, ...]]:
-    since, until = (
-        clients["timestamp"].min() - SLACK,
-        clients["timestamp"].max() + SLACK,
-    )
-    near = backend["timestamp"].between(since, until) | backend["timestamp"].isna()
-    seen = backend if pd.isna(since) else backend[near]
-    failed = _failed(clients)
+def _compare(clients: pd.DataFrame, backend: pd.DataFrame) -> pd.DataFrame:
+    """Count by method and path, and add up by route."""
+    failed = clients[_failed(clients)]
+    rows = [
+        {
+            **dict(zip(PLACE, place, strict=True)),
+            "route": part["route"].iloc[0],
+            "failed": len(part),
+            **counts,
+        }
+        for place, part, counts in _count_places(clients, failed, backend)
+    ]
+    if not rows:
+        return UNSEEN.empty()
+    names = ["failed", "backend", "unseen_low", "unseen_high"]
+    by = ["method", "route"]
+    sums = pd.DataFrame(rows).groupby(by, sort=True)[names].sum().reset_index()
+    said = failed.assign(status=failed["status"].astype("str").fillna(CLASSES[-1]))
+    counts = said.groupby(by)["status"].value_counts()
+    sums["statuses"] = [
+        ", ".join(f"{name}: {n}" for name, n in counts[place].items())
+        for place in sums[by].itertuples(index=False, name=None)
+    ]
+    return UNSEEN.conform(sums[list(UNSEEN.names)])
+
+
+def _count_places(
+    clients: pd.DataFrame, failed: pd.DataFrame, backend: pd.DataFrame
+) -> Iterator[tuple[Any, pd.DataFrame, dict[str, int]]]:
+    since, until = clients["timestamp"].min(), clients["timestamp"].max()
+    seen = backend
+    if not pd.isna(since):
+        near = backend["timestamp"].between(since - SLACK, until + SLACK)
+        seen = backend[near | backend["timestamp"].isna()]
     served, reached = (
-        frame.groupby(PLACE).size() for frame in (clients[~failed], seen)
+        frame.groupby(PLACE).size() for frame in (clients[~_failed(clients)], seen)
     )
     of_status = seen.groupby([*PLACE, "status"]).size()
-    for place, rows in clients[failed].groupby(PLACE, sort=True):
+    for place, rows in failed.groupby(PLACE, sort=True):
         saw = int(reached.get(place, 0))
         left = max(0, saw - int(served.get(place, 0)))
         statuses = rows["status"].value_counts()
@@ -259,14 +282,14 @@ def _compare(
             for status, number in zip(statuses.index, statuses.tolist(), strict=True)
             if status >= 500
         )
-        said = rows["status"].astype("str").fillna(CLASSES[-1]).value_counts()
         yield (
-            *place,
-            len(rows),
-            ", ".join(f"{status}: {number}" for status, number in said.items()),
-            saw,
-            max(0, len(rows) - left),
-            len(rows) - alike,
+            place,
+            rows,
+            {
+                "backend": saw,
+                "unseen_low": max(0, len(rows) - left),
+                "unseen_high": len(rows) - alike,
+            },
         )
 
 
@@ -277,7 +300,7 @@ def _report_unseen(found: HttpReconciliation) -> Iterator[Finding]:
     rows = found.unseen.sort_values("unseen_high", ascending=False, kind="stable")
     rows = rows[rows["unseen_high"] > 0]
     said = [
-        f"{row.method} {row.path}: {row.failed} failed ({row.statuses}), the backend "
+        f"{row.method} {row.route}: {row.failed} failed ({row.statuses}), the backend "
         f"saw {row.backend}"
         for row in rows.head(3).itertuples()
     ]

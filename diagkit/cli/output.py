@@ -166,10 +166,12 @@ def _print_table(console: Console, part: Section) -> None:
     clean = redact_frame(part.frame[list(part.columns)].head(part.limit)).frame
     for name in part.columns:
         kind = part.frame[name].dtype
-        right = "right" if kind.kind in "iuf" else "left"
         # Words of a list are short, and are not to be broken for a long text beside.
         table.add_column(
-            name, justify=right, overflow="fold", no_wrap=kind == "category"
+            name,
+            justify="right" if kind.kind in "iuf" else "left",
+            overflow="fold",
+            no_wrap=kind == "category",
         )
     for row in clean.itertuples(index=False):
         table.add_row(*(Text(printable(_cell(value))) for value in row))

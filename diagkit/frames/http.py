@@ -41,7 +41,7 @@ UNSEEN = Contract(
     "UNSEEN",
     (
         Column("method", "str", False, "", "as in HTTP"),
-        Column("path", "str", False, "", "as in HTTP"),
+        Column("route", "str", False, "", "as in HTTP"),
         Column("failed", "int64", False, "requests", "that failed for the client"),
         Column("statuses", "str", False, "", "503: 18, no answer: 2"),
         Column("backend", "int64", False, "requests", "of it that the backend saw"),
