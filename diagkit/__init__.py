@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     )
     from diagkit.analyses.http import (
         HttpReconciliation as HttpReconciliation,
-        check_http as check_http,
         count_statuses as count_statuses,
         reconcile_http as reconcile_http,
     )
+    from diagkit.analyses.http_findings import check_http as check_http
     from diagkit.analyses.leaks import (
         check_leaks as check_leaks,
         count_leaks as count_leaks,
@@ -369,10 +369,10 @@ _HOME = {
     ),
     "diagkit.analyses.http": (
         "HttpReconciliation",
-        "check_http",
         "count_statuses",
         "reconcile_http",
     ),
+    "diagkit.analyses.http_findings": ("check_http",),
     "diagkit.analyses.leaks": (
         "check_leaks",
         "count_leaks",

@@ -25,11 +25,12 @@ def main() -> None:
         (folder / "started_at.png").write_bytes(to_png(dk.plot_started_at(audit)))
         plan = dk.plan_backfill(audit)
         (folder / "backfill.png").write_bytes(to_png(dk.plot_backfill(plan)))
-    shop = dk.open_sample("pool_pressure")
+    shop, stacks = dk.open_sample("pool_pressure"), dk.open_sample("two_stacks")
     for name, drawn in (
         ("pool.png", dk.plot_pool(shop.pool)),
         ("holders.png", dk.plot_holders(shop.checkouts)),
         ("waits.png", dk.plot_waits(shop.checkouts)),
+        ("statuses.png", dk.plot_statuses(dk.count_statuses(stacks.http, "5s"))),
     ):
         (folder / name).write_bytes(to_png(drawn))
 

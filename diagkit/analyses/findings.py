@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from diagkit.analyses.cohorts import count_cohorts
 from diagkit.analyses.hold_findings import check_holds
-from diagkit.analyses.http import check_http
+from diagkit.analyses.http_findings import check_http
 from diagkit.analyses.leaks import check_leaks, choose_bin, count_leaks, find_leaks
 from diagkit.analyses.percentages import (
     check_percentages,

@@ -230,8 +230,10 @@ class _Found:
 
     def _read_http(self) -> pd.DataFrame:
         files = [*self.of("logs"), *self.of("http")]
-        zone = self.settings.zone
-        frames = [read_http_file(f.path, zone, name=f.name) for f in files]
+        zone, named = self.settings.zone, self.settings.observers
+        frames = [
+            read_http_file(f.path, zone, named.get(f.name), f.name) for f in files
+        ]
         return join_requests([self._within(frame) for frame in frames])
 
     def _within(self, frame: pd.DataFrame) -> pd.DataFrame:

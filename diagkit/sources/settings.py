@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import SettingError, suggest
+from diagkit.frames.http import OBSERVERS
 from diagkit.frames.probes import Target
 from diagkit.frames.progress import ProgressSchema
 from diagkit.sources.files import file_errors
 from diagkit.sources.times import find_zone
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["Mark", "Settings", "read_schema_file", "read_settings"]
@@ -59,6 +61,8 @@ class Settings:
         database. The URL itself belongs into no file.
     targets
         What clients use, and what `probe` may be given.
+    observers
+        Who wrote a file's requests, where it does not say: by its name, as in HTTP.
     schema
         The names that the progress tables have.
     """
@@ -72,6 +76,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     database_url_env: str = ""
     targets: tuple[Target, ...] = ()
+    observers: Mapping[str, str] = field(default_factory=dict)
     schema: ProgressSchema = field(default_factory=ProgressSchema)
 
 
@@ -86,6 +91,7 @@ ENTRIES: dict[str, tuple[str, type]] = {
     "ignore": ("ignore", list),
     "database_url_env": ("database_url_env", str),
     "targets": ("targets", list),
+    "observers": ("observers", dict),
     "schema": ("schema", dict),
 }
 SAID = {str: "a text", dt.datetime: "a time", list: "a list", dict: "a table"}
@@ -132,6 +138,7 @@ def read_settings(path: Path) -> Settings:
     values["marks"] = tuple(
         _read_mark(mark, zone, path) for mark in values.get("marks", ())
     )
+    _check_observers(values.get("observers", {}), path)
     if "schema" in values:
         values["schema"] = _read_schema(values["schema"], path)
     values["targets"] = tuple(
@@ -178,6 +185,14 @@ def read_schema_file(path: Path) -> ProgressSchema:
         msg = f"{path}: schema = {entries!r} must be {SAID[dict]}"
         raise SettingError(msg)
     return _read_schema(entries, path)
+
+
+def _check_observers(observers: dict[str, object], path: Path) -> None:
+    for name, observer in observers.items():
+        if observer not in OBSERVERS:
+            known = ", ".join(OBSERVERS)
+            msg = f"{path}: observers: {name} = {observer!r} must be one of {known}"
+            raise SettingError(msg)
 
 
 def _read_mark(mark: object, zone: str, path: Path) -> Mark:

@@ -112,6 +112,9 @@ def test_there_are_commands_to_run() -> None:
         "backfill",
         "migration",
         "ports",
+        "http",
+        "triage",
+        "compare",
         "report",
         "notebooks",
     }

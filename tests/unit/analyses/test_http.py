@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 import diagkit as dk
-from diagkit.analyses.http import check_http, count_statuses, reconcile_http
+from diagkit.analyses.http import count_statuses, reconcile_http
+from diagkit.analyses.http_findings import check_http
 from diagkit.errors import ContractError
 from diagkit.frames.http import HTTP
 from diagkit.frames.logs import LOGS

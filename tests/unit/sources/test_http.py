@@ -463,3 +463,13 @@ def test_an_incident_has_its_requests(tmp_path: Path) -> None:
         "browser.har",
         "nginx/access.log",
     }
+
+
+def test_an_incident_can_say_whose_a_file_is(tmp_path: Path) -> None:
+    write(tmp_path, NGINX, "access.log")
+    settings = tmp_path / "incident.toml"
+    settings.write_text('zone = "UTC"\nobservers = { "access.log" = "backend" }\n')
+    assert set(dk.open_incident(tmp_path).http["observer"]) == {"backend"}
+    settings.write_text('observers = { "access.log" = "server" }\n')
+    with pytest.raises(SettingError, match=r"'server' must be one of backend, proxy"):
+        dk.open_incident(tmp_path)
