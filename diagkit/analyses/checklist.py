@@ -169,7 +169,7 @@ STEPS = (
         "data",
         "Do code and tables fit each other?",
         ("logs",),
-        ("schema_mismatch", "migration_incomplete"),
+        ("schema_mismatch",),
         "diagkit migration URL.",
     ),
     Step(

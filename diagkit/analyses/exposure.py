@@ -85,6 +85,9 @@ def find_unpublished(
         ``not_published``: high where a client or a proxy names the port; what a
         sibling stack publishes is high too, unless a proxy may pass on to it.
     """
+    if not stacks.by_stack:
+        # Without a compose file nothing says what is published.
+        return
     told: set[str] = set()
     for need in [*_targets(targets), *_outside(stacks, references)]:
         for found in _missing(stacks, need):

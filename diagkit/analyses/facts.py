@@ -123,16 +123,29 @@ def _backend_well(diagnosis: Diagnosis) -> str:
 
 def _worked_before(diagnosis: Diagnosis) -> str:
     """Tell a proxy that got through before it did not."""
+    # In order of time and, within a second, of the lines.
     seen = _observed(diagnosis, "proxy")
-    times = seen["timestamp"]
-    failed = times[seen["status"].isin((502, 503, 504))].min()
-    before = times[(seen["status"] < 500) & (times < failed)]
-    if pd.isna(failed) or len(before) < LEAST_ANSWERS:
+    failed = seen["status"].isin((502, 503, 504)).to_numpy()
+    if not failed.any():
         return ""
+    first = int(failed.argmax())
+    before = int((seen["status"].iloc[:first] < 500).sum())
+    if before < LEAST_ANSWERS:
+        return ""
+    row = seen.iloc[first]
+    when = "" if pd.isna(row["timestamp"]) else f" at {row['timestamp']:%H:%M:%S} UTC"
     return (
-        f"the proxy got through {len(before)} times before it first failed at "
-        f"{failed:%Y-%m-%d %H:%M:%S} UTC"
+        f"the proxy got through {before} times before it first failed{when} "
+        f"({row['source']}:{row['line']})"
     )
+
+
+def _proxy_failed(diagnosis: Diagnosis) -> str:
+    seen = _observed(diagnosis, "proxy")
+    failed = int((seen["status"] >= 500).sum())
+    if not failed:
+        return ""
+    return f"a proxy saw {failed} requests fail: they reached it"
 
 
 def _server_stopped(diagnosis: Diagnosis) -> str:
@@ -160,6 +173,7 @@ FACTS: Mapping[str, Callable[[Diagnosis], str]] = {
     "ports_published": _ports_published,
     "backend_errors": _backend_errors,
     "backend_well": _backend_well,
+    "proxy_failed": _proxy_failed,
     "worked_before": _worked_before,
     "server_stopped": _server_stopped,
 }

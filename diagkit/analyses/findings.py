@@ -123,10 +123,12 @@ def list_targets(incident: Incident) -> list[str]:
     Returns
     -------
     list of str
-        The targets of `incident.toml`, and the origins that clients recorded.
+        The targets of `incident.toml`, and the origins that clients recorded and that
+        answered nothing but errors: what answers is published, by whomever.
     """
-    http = incident.http
-    origins = http.loc[http["observer"] == "client", "origin"].dropna().unique()
+    seen = incident.http[incident.http["observer"] == "client"]
+    served = (seen["status"] < 500).fillna(False).astype(bool) & seen["error"].isna()
+    origins = set(seen["origin"].dropna()) - set(seen.loc[served, "origin"].dropna())
     said = [target.where for target in incident.targets]
     return list(dict.fromkeys([*said, *sorted(origins)]))
 

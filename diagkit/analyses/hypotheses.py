@@ -59,6 +59,7 @@ HYPOTHESES = (
             ("not_published", 4.0),
             ("errors_unseen_by_backend", 2.0),
             ("backend_errors", -1.5),
+            ("proxy_failed", -3.0),
             ("ports_published", -3.0),
         ),
         "A request from where the clients are reaches the service's log.",
@@ -86,7 +87,7 @@ HYPOTHESES = (
         (
             ("name_not_resolved", 5.0),
             ("upstream_failed:nginx.upstream_unknown", 5.0),
-            ("unknown_target", 2.0),
+            ("unresolved_target", 2.0),
         ),
         "The name resolves there: `getent hosts NAME` in the container that uses it.",
     ),
@@ -126,7 +127,6 @@ HYPOTHESES = (
             ("dropped_connection:postgresql.admin_shutdown", 3.0),
             ("connection_leak", -2.0),
             ("unreachable", 1.0),
-            ("server_refuses", 1.5),
         ),
         "`pg_isready` at that time, or a server log without a restart.",
     ),
@@ -195,6 +195,8 @@ HYPOTHESES = (
             ("pool_running_dry", 1.0),
             ("pool_exhausted", 0.5),
             ("unfinished_transaction", 0.5),
+            # A session that is used wrongly loses its connection; not the other way.
+            ("driver_misuse", -1.5),
             ("pool_in_bounds", -0.5),
         ),
         "PoolRecorder or pg_stat_activity: nothing stays out when nobody works.",
@@ -259,10 +261,7 @@ HYPOTHESES = (
         "migration_half_applied",
         "data",
         "the code expects columns or tables that the database does not have",
-        (
-            ("schema_mismatch", 5.5),
-            ("migration_incomplete", 3.0),
-        ),
+        (("schema_mismatch", 5.5),),
         "`diagkit migration URL` finds nothing left undone.",
     ),
     Hypothesis(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # A hypothesis of which less is sure than this is not put first: nothing is.
 LEAST = 0.35
+# One of which less is sure is left out.
+WORTH = 0.02
 # How sure one may be of a fault in the code while a check of the infrastructure failed
 # or was not made.
 UNSETTLED = 0.5
@@ -36,9 +38,10 @@ def triage(incident: Incident) -> Triage:
 
     Each hypothesis is weighed by itself: facts that speak for it and against it add to
     the logarithm of its odds (`diagkit.analyses.hypotheses` has the weights). Those
-    that nothing speaks for are left out; where none is likely, ``undetermined`` comes
-    first. A fault of code or data is never given more than an even chance while a
-    check of the infrastructure failed or was not made; its summary says which.
+    that hardly anything speaks for are left out; where none is likely,
+    ``undetermined`` comes first. A fault of code or data is never given more than an
+    even chance while a check of the infrastructure failed or was not made; its summary
+    says which.
 
     Parameters
     ----------
@@ -106,6 +109,7 @@ def _weigh(facts: Mapping[str, Fact], unsettled: list[str]) -> list[dict[str, An
         row
         for hypothesis in HYPOTHESES
         if (row := _weigh_one(hypothesis, facts, unsettled)) is not None
+        and row["confidence"] >= WORTH
     ]
     order = {area: rank for rank, area in enumerate(AREAS)}
     weighed.sort(

@@ -1,0 +1,1 @@
+"""Incidents made on purpose: real servers, a fault each, the folders left."""
