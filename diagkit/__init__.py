@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     )
     from diagkit.analyses.stackframes import find_frames as find_frames
     from diagkit.analyses.templates import count_templates as count_templates
+    from diagkit.analyses.timeline import list_moments as list_moments
     from diagkit.analyses.triage import triage as triage
     from diagkit.analyses.utilisation import count_utilisation as count_utilisation
     from diagkit.charts.backfill import plot_backfill as plot_backfill
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
         CHECKOUTS as CHECKOUTS,
         POOL_EVENTS as POOL_EVENTS,
     )
+    from diagkit.frames.claims import CLAIMS as CLAIMS
     from diagkit.frames.cohorts import COHORTS as COHORTS
     from diagkit.frames.comparison import COMPARISON as COMPARISON
     from diagkit.frames.findings import FINDINGS as FINDINGS
@@ -136,6 +138,7 @@ if TYPE_CHECKING:
         Migration as Migration,
         NullRule as NullRule,
     )
+    from diagkit.frames.moments import MOMENTS as MOMENTS
     from diagkit.frames.percentages import (
         MATCHES as MATCHES,
         PERCENTAGES as PERCENTAGES,
@@ -176,7 +179,10 @@ if TYPE_CHECKING:
         redact_frame as redact_frame,
         redact_text as redact_text,
     )
-    from diagkit.report.postmortem import render_report as render_report
+    from diagkit.report.postmortem import (
+        check_report as check_report,
+        render_report as render_report,
+    )
     from diagkit.signatures.catalogue import (
         Signature as Signature,
         load_signatures as load_signatures,
@@ -231,6 +237,7 @@ _HOME = {
         "CHECKOUTS",
         "POOL_EVENTS",
     ),
+    "diagkit.frames.claims": ("CLAIMS",),
     "diagkit.frames.cohorts": ("COHORTS",),
     "diagkit.frames.comparison": ("COMPARISON",),
     "diagkit.frames.findings": ("FINDINGS",),
@@ -260,6 +267,7 @@ _HOME = {
         "Migration",
         "NullRule",
     ),
+    "diagkit.frames.moments": ("MOMENTS",),
     "diagkit.frames.percentages": (
         "MATCHES",
         "PERCENTAGES",
@@ -417,6 +425,7 @@ _HOME = {
     ),
     "diagkit.analyses.stackframes": ("find_frames",),
     "diagkit.analyses.templates": ("count_templates",),
+    "diagkit.analyses.timeline": ("list_moments",),
     "diagkit.analyses.triage": ("triage",),
     "diagkit.analyses.utilisation": ("count_utilisation",),
     "diagkit.charts.backfill": ("plot_backfill",),
@@ -434,7 +443,10 @@ _HOME = {
         "redact_frame",
         "redact_text",
     ),
-    "diagkit.report.postmortem": ("render_report",),
+    "diagkit.report.postmortem": (
+        "check_report",
+        "render_report",
+    ),
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
 

@@ -61,7 +61,22 @@ def triage(incident: Incident) -> Triage:
     >>> found.checklist["area"].iloc[0]
     'infrastructure'
     """
-    diagnosis = analyse_incident(incident)
+    return weigh_diagnosis(analyse_incident(incident))
+
+
+def weigh_diagnosis(diagnosis: Diagnosis) -> Triage:
+    """Say what may be behind an incident that is analysed already.
+
+    Parameters
+    ----------
+    diagnosis
+        As `analyse_incident` gives it.
+
+    Returns
+    -------
+    Triage
+        As `triage` gives it.
+    """
     facts = gather_facts(diagnosis)
     checklist = make_checklist(facts, find_parts(diagnosis))
     rows = _weigh(facts, _open_checks(checklist))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from diagkit.report.narratives import Claim, Narrative
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,13 @@ class Picture:
         Its bytes.
     alt
         What it shows, for those who do not see it.
+    code
+        What draws it again, where ``inc`` is the incident.
     """
 
     png: bytes = field(repr=False)
     alt: str
+    code: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,22 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Field:
+    """A place for what only people know.
+
+    Attributes
+    ----------
+    narrative
+        What stands there.
+    claims
+        What of it no longer holds.
+    """
+
+    narrative: Narrative
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the report.
 
@@ -59,7 +80,7 @@ class Section:
         What links name.
     heading
         Its heading.
-    paragraphs, pictures, tables
+    paragraphs, pictures, tables, fields
         What it holds, shown in this order.
     """
 
@@ -68,6 +89,7 @@ class Section:
     paragraphs: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
+    fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,11 +104,19 @@ class Document:
         What it is about, in one sentence.
     sections
         Its parts.
+    findings
+        What the findings say: summaries by id.
     """
 
     title: str
     lead: str
     sections: tuple[Section, ...]
+    findings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All places for what only people know."""
+        return tuple(one for section in self.sections for one in section.fields)
 
     def map_text(self, change: Callable[[str], str]) -> Document:
         """Return the document with every text changed by a function.
@@ -94,7 +124,8 @@ class Document:
         Parameters
         ----------
         change
-            Called with each text; pictures' bytes are not touched.
+            Called with each text; pictures' bytes and what people wrote are not
+            touched.
 
         Returns
         -------
@@ -107,6 +138,31 @@ class Document:
             lead=change(self.lead),
             sections=tuple(_map_section(section, change) for section in self.sections),
         )
+
+    def map_words(self, change: Callable[[str], str]) -> Document:
+        """Return the document with what people wrote changed by a function.
+
+        Parameters
+        ----------
+        change
+            Called with each person's text.
+
+        Returns
+        -------
+        Document
+            A new one.
+        """
+
+        def words(one: Field) -> Field:
+            narrative = one.narrative
+            text = change(narrative.text)
+            return replace(one, narrative=replace(narrative, text=text))
+
+        sections = (
+            replace(section, fields=tuple(map(words, section.fields)))
+            for section in self.sections
+        )
+        return replace(self, sections=tuple(sections))
 
 
 def make_table(

@@ -8,9 +8,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import jinja2
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from diagkit.report.narratives import pack
 
 if TYPE_CHECKING:
-    from diagkit.report.document import Document
+    from diagkit.report.document import Document, Field, Table
 
 # Controls and bidi marks of log text would reorder or hide what a page shows.
 HIDDEN = re.compile(
@@ -57,7 +61,7 @@ def to_markdown(document: Document, footer: str) -> str:
     str
         Text in which nothing from a log acts as Markdown or HTML.
     """
-    clean = document.map_text(lambda text: _escape(spell_out(text)))
+    clean = document.map_text(lambda text: escape_markdown(spell_out(text)))
     return (
         _environment()
         .get_template("postmortem.md.jinja")
@@ -86,8 +90,74 @@ def spell_out(text: str) -> str:
     return HIDDEN.sub(lambda m: m[0].encode("unicode_escape").decode(), text)
 
 
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    r"""Make text stand in Markdown as it is.
+
+    Parameters
+    ----------
+    text
+        Anything.
+
+    Returns
+    -------
+    str
+        One line in which nothing acts as Markdown or HTML.
+
+    Examples
+    --------
+    >>> print(escape_markdown("<b>*a*"))
+    &lt;b\>\*a\*
+    """
     return MARKDOWN.sub(r"\\\1", " ".join(text.split())).replace("\\<", "&lt;")
+
+
+def to_markdown_table(table: Table) -> str:
+    """Write a table in Markdown.
+
+    Parameters
+    ----------
+    table
+        The table.
+
+    Returns
+    -------
+    str
+        Its caption, its head and its rows, escaped.
+    """
+
+    def line(cells: tuple[str, ...]) -> str:
+        said = (escape_markdown(spell_out(cell)) or " " for cell in cells)
+        return f"| {' | '.join(said)} |"
+
+    head = [line(table.columns), "|" + " --- |" * len(table.columns)]
+    caption = f"**{escape_markdown(spell_out(table.caption))}**"
+    return "\n".join([caption, "", *head, *map(line, table.rows)])
+
+
+def write_words(text: str) -> Markup:
+    """Write what a person wrote in Markdown as HTML.
+
+    Parameters
+    ----------
+    text
+        Markdown: HTML in it is shown as text, and pictures are not fetched.
+
+    Returns
+    -------
+    markupsafe.Markup
+        HTML.
+    """
+    words = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    tokens = words.parse(spell_out(text))
+    for token in tokens:
+        if token.type == "th_open":
+            token.attrSet("scope", "col")
+    return Markup(words.renderer.render(tokens, words.options, {}))
+
+
+def _pack_field(field: Field, *, with_text: bool) -> str:
+    data = field.narrative.as_data()
+    return pack({**data, "text": field.narrative.text} if with_text else data)
 
 
 @lru_cache(maxsize=1)
@@ -103,4 +173,8 @@ def _environment() -> jinja2.Environment:
     environment.filters["data_uri"] = lambda png: (
         "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     )
+    environment.filters["pack"] = pack
+    environment.filters["words"] = write_words
+    environment.filters["field"] = _pack_field
+    environment.filters["plain"] = lambda text: escape_markdown(spell_out(str(text)))
     return environment

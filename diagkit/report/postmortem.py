@@ -13,9 +13,19 @@ import diagkit
 from diagkit.analyses.findings import Diagnosis, analyse_incident
 from diagkit.analyses.leaks import count_signatures
 from diagkit.analyses.percentages import count_policies
-from diagkit.errors import SettingError, SourceAccessError, suggest
+from diagkit.errors import (
+    SettingError,
+    SourceAccessError,
+    SourceNotFoundError,
+    suggest,
+)
+from diagkit.frames.claims import CLAIMS
 from diagkit.redaction.text import redact_frame, redact_text
+from diagkit.report.keeping import Kept, merge_document, read_kept
+from diagkit.report.narratives import Claim
+from diagkit.report.notebook import to_notebook
 from diagkit.report.pages import to_html, to_markdown
+from diagkit.report.printing import to_pdf
 from diagkit.report.sections import build_document
 
 if TYPE_CHECKING:
@@ -78,8 +88,10 @@ def render_report(
     output: str | os.PathLike[str],
     *,
     redact: bool = True,
+    narrative: str | os.PathLike[str] | None = None,
+    accept: bool = False,
 ) -> None:
-    """Write the report of an incident.
+    """Write the report of an incident; what people wrote into it stays.
 
     Parameters
     ----------
@@ -87,15 +99,23 @@ def render_report(
         As `open_incident` gives it, or what `analyse_incident` says of it.
     output
         The file to write; its ending says the format: ``.html`` (one file, nothing is
-        fetched, no script), ``.md`` or ``.json`` (findings with their stable ids).
+        fetched, no script), ``.ipynb``, ``.md``, ``.pdf`` (where a browser is found) or
+        ``.json`` (findings with their stable ids).
     redact
         Take secrets and personal data out; the report says how many replacements were
-        made.
+        made. What people wrote is redacted in formats in which nobody writes.
+    narrative
+        A report (``.ipynb`` or ``.md``) whose words are to stand in this one; None: the
+        file's own, where it is there.
+    accept
+        Say that what people wrote holds for what is found now.
 
     Raises
     ------
     SettingError
         If the ending is of no format that is known.
+    SourceNotFoundError
+        If `narrative` is not there, or no browser for a PDF.
     SourceAccessError
         If the file cannot be written. Then it is as it was before.
 
@@ -115,9 +135,85 @@ def render_report(
             f"{suggest(path.suffix, FORMATS)}"
         )
         raise SettingError(msg)
+    words = path if narrative is None else Path(narrative)
+    if narrative is not None and not words.exists():
+        msg = f"{words}: no such file; narrative names a report with people's words"
+        raise SourceNotFoundError(msg)
     redactor = Redactor(redact)
     done = incident if isinstance(incident, Diagnosis) else analyse_incident(incident)
-    _write(path, FORMATS[path.suffix](_redact(done, redactor), redactor))
+    clean = _redact(done, redactor)
+    # A PDF is made anew, from words that stand elsewhere.
+    kept = Kept() if words.suffix == ".pdf" else read_kept(words)
+    document = build_document(clean).map_text(redactor.text)
+    document = merge_document(document, kept, accept=accept)
+    if path.suffix not in WRITTEN_IN:
+        document = document.map_words(redactor.text)
+    body = FORMATS[path.suffix](Report(document, clean, redactor, kept))
+    _write(path, body if isinstance(body, bytes) else body.encode("utf-8", "replace"))
+
+
+def check_report(
+    incident: Incident | Diagnosis, output: str | os.PathLike[str]
+) -> pd.DataFrame:
+    """Hold a report against what is found now.
+
+    Parameters
+    ----------
+    incident
+        As for `render_report`.
+    output
+        The report: ``.ipynb``, ``.md``, ``.html`` or ``.json``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        CLAIMS: what people wrote on findings that say something else now, or that are
+        not there; and findings that the report itself states otherwise.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If there is no such report.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import diagkit as dk
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "postmortem.md"
+    >>> render_report(dk.open_sample("two_stacks"), path)
+    >>> len(check_report(dk.open_sample("two_stacks"), path))
+    0
+    """
+    path = Path(output)
+    if not path.exists():
+        msg = f"{path}: no such report; make it first: diagkit report FOLDER -o {path}"
+        raise SourceNotFoundError(msg)
+    done = incident if isinstance(incident, Diagnosis) else analyse_incident(incident)
+    kept = read_kept(path)
+    document = build_document(_redact(done, Redactor(active=True)))
+    merged = merge_document(
+        document.map_text(lambda text: redact_text(text).text), kept
+    )
+    claims = [claim for one in merged.fields for claim in one.claims]
+    before = kept.findings or {}
+    claims += [
+        Claim("", key, before.get(key, ""), merged.findings.get(key, ""))
+        for key in dict.fromkeys([*before, *merged.findings])
+        if before.get(key) != merged.findings.get(key)
+    ]
+    return CLAIMS.build(
+        {
+            "narrative": [claim.narrative for claim in claims],
+            "finding": [claim.finding for claim in claims],
+            "was": [claim.was for claim in claims],
+            "now": [claim.now for claim in claims],
+            "summary": [str(claim) for claim in claims],
+        }
+    )
+
+
+# What an incident reads when it is first asked for.
+PARTS = ("logs", "pool", "activity", "checkouts", "progress", "ports", "http", "hashes")
 
 
 def _redact(diagnosis: Diagnosis, redactor: Redactor) -> Diagnosis:
@@ -137,7 +233,7 @@ def _redact(diagnosis: Diagnosis, redactor: Redactor) -> Diagnosis:
         marks=redactor.frame(incident.marks),
     )
     # What was read already is not to be read again.
-    for part in ("logs", "pool", "activity", "checkouts", "progress"):
+    for part in PARTS:
         if part in incident.__dict__:
             clean.__dict__[part] = incident.__dict__[part]
     return replace(
@@ -150,19 +246,48 @@ def _redact(diagnosis: Diagnosis, redactor: Redactor) -> Diagnosis:
     )
 
 
-def _document(diagnosis: Diagnosis, redactor: Redactor) -> Document:
-    return build_document(diagnosis).map_text(redactor.text)
+@dataclass(frozen=True)
+class Report:
+    """What a format is made of.
+
+    Attributes
+    ----------
+    document
+        Sections, with what people wrote.
+    diagnosis
+        The results, redacted.
+    redactor
+        What was replaced.
+    kept
+        What the file has.
+    """
+
+    document: Document
+    diagnosis: Diagnosis
+    redactor: Redactor
+    kept: Kept
 
 
-def _html(diagnosis: Diagnosis, redactor: Redactor) -> str:
-    return to_html(_document(diagnosis, redactor), _footer(redactor))
+def _html(report: Report) -> str:
+    return to_html(report.document, _footer(report.redactor))
 
 
-def _markdown(diagnosis: Diagnosis, redactor: Redactor) -> str:
-    return to_markdown(_document(diagnosis, redactor), _footer(redactor))
+def _markdown(report: Report) -> str:
+    return to_markdown(report.document, _footer(report.redactor))
 
 
-def _json(diagnosis: Diagnosis, redactor: Redactor) -> str:
+def _notebook(report: Report) -> str:
+    folder = report.diagnosis.incident.name
+    footer = _footer(report.redactor)
+    return to_notebook(report.document, footer, folder, report.kept.cells)
+
+
+def _pdf(report: Report) -> bytes:
+    return to_pdf(_html(report))
+
+
+def _json(report: Report) -> str:
+    diagnosis = report.diagnosis
     incident = diagnosis.incident
     line = diagnosis.line.reset_index()
     body: dict[str, object] = {
@@ -183,15 +308,23 @@ def _json(diagnosis: Diagnosis, redactor: Redactor) -> str:
         body["cohorts"] = _records(_plain_times(diagnosis.cohorts.table))
     if diagnosis.matches is not None:
         body["rules"] = _records(_plain_times(count_policies(diagnosis.matches)))
-    body["redactions"] = redactor.count
+    body["narratives"] = [
+        {**one.narrative.as_data(), "text": one.narrative.text}
+        for one in report.document.fields
+    ]
+    body["redactions"] = report.redactor.count
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
-FORMATS: dict[str, Callable[[Diagnosis, Redactor], str]] = {
+FORMATS: dict[str, Callable[[Report], str | bytes]] = {
     ".html": _html,
+    ".ipynb": _notebook,
     ".md": _markdown,
     ".json": _json,
+    ".pdf": _pdf,
 }
+# Where people write; all others only leave.
+WRITTEN_IN = (".ipynb", ".md")
 
 
 def _plain_times(frame: pd.DataFrame) -> pd.DataFrame:
@@ -220,13 +353,13 @@ def _footer(redactor: Redactor) -> str:
     )
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, body: bytes) -> None:
     """Write a whole file or nothing: a reader never sees half a report."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".diagkit-")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(body)
             # mkstemp makes files for the owner alone; a report is to be shared.
             Path(name).chmod(0o644)
             Path(name).replace(path)

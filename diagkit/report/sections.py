@@ -1,26 +1,66 @@
-"""What the report says: results to sections of text, pictures and tables."""
+"""What a blameless postmortem says: results to sections, and fields for people."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from diagkit.analyses.leaks import count_signatures
-from diagkit.analyses.percentages import count_policies
-from diagkit.charts.cohorts import plot_cohorts
-from diagkit.charts.images import to_png
-from diagkit.charts.leaks import plot_leaks
-from diagkit.charts.progress import plot_started_at
-from diagkit.report.document import Document, Picture, Section, Table, make_table
+import diagkit
+from diagkit.analyses.ports import document_ports
+from diagkit.analyses.timeline import list_moments
+from diagkit.analyses.triage import weigh_diagnosis
+from diagkit.frames.findings import severity_rank
+from diagkit.report.details import (
+    show_audit,
+    show_checkouts,
+    show_leaks,
+    show_requests,
+)
+from diagkit.report.document import Document, Field, Section, make_table
+from diagkit.report.narratives import Narrative, digest
+from diagkit.report.pages import escape_markdown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from diagkit.analyses.findings import Diagnosis
     from diagkit.frames.incidents import Incident
+    from diagkit.frames.triage import Triage
+
+# What is less severe stands in the table of findings alone.
+WORTH_A_SENTENCE = "medium"
+# What diagkit puts into the fields for people, until somebody writes there.
+PROMPTS = {
+    "summary": "In two sentences, for somebody who was not there: what did users see, "
+    "for how long, and why?",
+    "impact": "Who was affected, how many, for how long? What did it cost?",
+    "detection": "How was it noticed, by whom, and how long after the first sign? What "
+    "would have told us sooner?",
+    "cause": "What caused it, and what set it off? Name the findings that say so.",
+    "went_well": "What went well, and what was luck?",
+    "went_wrong": "What made it longer or worse than it had to be? Describe the "
+    "system, not people.",
+}
+
+
+class Parts(NamedTuple):
+    """What the sections are made of.
+
+    Attributes
+    ----------
+    diagnosis
+        The results.
+    verdict
+        What may be behind them.
+    """
+
+    diagnosis: Diagnosis
+    verdict: Triage
 
 
 def build_document(diagnosis: Diagnosis) -> Document:
-    """Put the results of all analyses into words, pictures and tables.
+    """Put the results of all analyses into words, pictures, tables and fields.
 
     Parameters
     ----------
@@ -30,17 +70,17 @@ def build_document(diagnosis: Diagnosis) -> Document:
     Returns
     -------
     Document
-        The report before it has a format.
+        The report before it has a format, its fields as diagkit fills them.
     """
-    incident = diagnosis.incident
-    sections = (
-        _findings(diagnosis),
-        _timeline(incident),
-        _leaks(diagnosis),
-        _audit(diagnosis),
-        _sources(incident),
+    parts = Parts(diagnosis, weigh_diagnosis(diagnosis))
+    made = (make(parts) for make in SECTIONS)
+    findings = diagnosis.findings
+    return Document(
+        diagnosis.incident.title,
+        _lead(diagnosis),
+        tuple(section for section in made if section),
+        dict(zip(findings["id"], findings["summary"], strict=True)),
     )
-    return Document(incident.title, _lead(diagnosis), tuple(s for s in sections if s))
 
 
 def _lead(diagnosis: Diagnosis) -> str:
@@ -58,144 +98,137 @@ def _lead(diagnosis: Diagnosis) -> str:
     )
 
 
-def _findings(diagnosis: Diagnosis) -> Section:
-    columns = ("severity", "area", "summary", "evidence", "remedy", "id")
-    table = make_table("Findings, the most severe first", diagnosis.findings, columns)
-    text = "" if table.rows else "Nothing of what diagkit looks for was found."
+def _field(name: str, text: str = "") -> Field:
+    default = text or f"*{PROMPTS[name]}*"
+    return Field(Narrative(name, default, digest(default)))
+
+
+def _summary(parts: Parts) -> Section:
+    findings = parts.diagnosis.findings
+    text = "" if len(findings) else "Nothing of what diagkit looks for was found."
+    verdict = f"What may be behind it: {parts.verdict.conclusion}."
     return Section(
         "summary",
         "Summary",
-        paragraphs=(text,) if text else (),
-        tables=(table,) if table.rows else (),
+        paragraphs=tuple(one for one in (text, verdict) if one),
+        fields=(_field("summary"),),
     )
 
 
-def _timeline(incident: Incident) -> Section | None:
-    marks = incident.marks
-    if marks.empty:
+def _impact(parts: Parts) -> Section:
+    findings = parts.diagnosis.findings
+    least = severity_rank(WORTH_A_SENTENCE)
+    rows = findings[findings["severity"].astype("str").map(severity_rank) >= least]
+    said = (f"{row.summary} [{row.id}]." for row in rows.itertuples())
+    return Section(
+        "impact",
+        "Impact",
+        paragraphs=tuple(f"{one[:1].upper()}{one[1:]}" for one in said),
+        fields=(_field("impact"),),
+    )
+
+
+def _timeline(parts: Parts) -> Section | None:
+    incident = parts.diagnosis.incident
+    moments = list_moments(parts.diagnosis)
+    if moments.empty:
         return None
-    frame = pd.DataFrame({"time (UTC)": marks["timestamp"]})
-    columns = ["time (UTC)"]
+    frame = pd.DataFrame({"time (UTC)": moments["timestamp"]})
     if incident.display_zone != "UTC":
-        named = f"time ({incident.display_zone})"
-        local = marks["timestamp"].dt.tz_convert(incident.display_zone)
-        frame[named] = local
-        columns.append(named)
-    frame["event"] = marks["label"]
+        local = moments["timestamp"].dt.tz_convert(incident.display_zone)
+        frame[f"time ({incident.display_zone})"] = local
+    frame["event"] = moments["event"]
+    frame["finding"] = moments["finding"]
+    caption = "What is known to have happened"
     return Section(
         "timeline",
         "Timeline",
-        tables=(
-            make_table("What is known to have happened", frame, [*columns, "event"]),
-        ),
+        tables=(make_table(caption, frame, list(frame.columns)),),
     )
 
 
-def _leaks(diagnosis: Diagnosis) -> Section | None:
-    incident, leaks, line = diagnosis.incident, diagnosis.leaks, diagnosis.line
-    if incident.logs.empty:
-        return Section(
-            "leaks", "Connection leaks", ("There is no log, so leaks cannot be told.",)
+def _detection(parts: Parts) -> Section:
+    moments = list_moments(parts.diagnosis)
+    signs = moments[moments["finding"] != ""]
+    text = "No sign of it has a time."
+    if len(signs):
+        first = signs.iloc[0]
+        text = (
+            f"The first sign that has a time: {first['event']}, at "
+            f"{first['timestamp']:%Y-%m-%d %H:%M:%S} UTC [{first['finding']}]."
         )
-    if leaks.empty:
-        text = "No record of the logs fits the catalogue of known failures."
-        return Section("leaks", "Connection leaks", (text,))
-    axes = plot_leaks(line, pool=incident.pool, marks=incident.marks)
-    title = axes.get_title(loc="left")
-    by_signature = count_signatures(leaks)
-    by_signature["message"] = by_signature["message"].map(_short)
-    over_time = line.reset_index()
+    return Section("detection", "Detection", (text,), fields=(_field("detection"),))
+
+
+def _hypotheses(parts: Parts) -> Section:
+    verdict = parts.verdict
+    rows = verdict.hypotheses.assign(
+        confidence=[f"{100 * one:.0f} %" for one in verdict.hypotheses["confidence"]]
+    )
+    columns = ("rank", "confidence", "area", "summary", "evidence_for")
+    more = ("evidence_against", "refuted_by")
+    steps = ("area", "step", "result", "evidence")
     return Section(
-        "leaks",
-        "Connection leaks",
-        paragraphs=(
-            "A leak is dated when the garbage collector found it, not when it "
-            "happened. Only events of the kind leak are leaked connections; the others "
-            "follow from leaks, or look like them.",
-        ),
-        pictures=(
-            Picture(to_png(axes), f"Events over time, stacked by kind. {title}."),
-        ),
+        "hypotheses",
+        "Hypotheses and evidence",
         tables=(
-            make_table(
-                "Events by signature, with the first message of each",
-                by_signature,
-                ("kind", "signature", "events", "first", "last", "message"),
-            ),
-            make_table(
-                "Events over time (UTC)",
-                over_time,
-                list(over_time.columns),
-                folded=True,
-            ),
-            make_table(
-                "Where each event stands in the logs",
-                leaks,
-                ("timestamp", "signature", "connection", "state", "source", "line"),
-                folded=True,
-            ),
+            make_table("What may be behind it", rows, (*columns, *more)),
+            make_table("What was checked", verdict.checklist, steps),
         ),
     )
 
 
-def _audit(diagnosis: Diagnosis) -> Section | None:
-    audit, cohorts = diagnosis.audit, diagnosis.cohorts
-    if audit is None or cohorts is None or diagnosis.matches is None:
+def _cause(parts: Parts) -> Section:
+    return Section("cause", "Root cause and trigger", fields=(_field("cause"),))
+
+
+def _lessons(parts: Parts) -> Section:
+    return Section(
+        "lessons",
+        "What went well, and what went wrong",
+        fields=(_field("went_well"), _field("went_wrong")),
+    )
+
+
+def _actions(parts: Parts) -> Section:
+    findings = parts.diagnosis.findings
+    least = severity_rank(WORTH_A_SENTENCE)
+    rows = findings[findings["severity"].astype("str").map(severity_rank) >= least]
+    remedies = rows.groupby("remedy", sort=False)["id"].agg(", ".join)
+    lines = ["| action | findings | owner | due |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {escape_markdown(str(remedy))} | {ids} | | |"
+        for remedy, ids in remedies.items()
+    ]
+    text = "\n".join(lines) if len(remedies) else "*No action follows from a finding.*"
+    return Section(
+        "actions",
+        "Actions",
+        ("Each remedy is a proposal; who does it, and by when, is for people to say.",),
+        fields=(_field("actions", text),),
+    )
+
+
+def _findings(parts: Parts) -> Section | None:
+    columns = ("severity", "area", "summary", "evidence", "remedy", "id")
+    findings = parts.diagnosis.findings
+    if findings.empty:
         return None
-    axes = plot_started_at(audit)
-    title = axes.get_title(loc="left") or axes.get_title()
-    percents = [f"percent_{policy.name}" for policy in audit.policies]
-    projects = audit.projects
-    affected = projects[projects["null"]]
-    columns = ["project_id", "execution_status", "legal", "tasks"]
-    bounds = ["percent_low", "percent_high", "evidence"]
-    return Section(
-        "audit",
-        "Percentages and NULL execution_started_at",
-        paragraphs=(
-            f"{int(projects['null'].sum())} of {len(projects)} projects have no "
-            "execution_started_at. Each policy below is a rule by which the dashboard, "
-            "or a query written by hand, turns the same tasks into a percentage; the "
-            "effect is the difference to the best evidence, in percentage points.",
-        ),
-        pictures=(
-            Picture(to_png(axes), f"What each rule shows. {title}."),
-            Picture(
-                to_png(plot_cohorts(cohorts)),
-                f"NULL starts by when projects were set up. {cohorts.conclusion}.",
-            ),
-        ),
-        tables=(
-            *_rules(diagnosis.matches),
-            make_table(
-                "What each policy shows over the portfolio",
-                audit.portfolio,
-                list(audit.portfolio.columns),
-            ),
-            make_table(
-                "Projects whose execution_started_at is NULL",
-                affected,
-                [*columns, *percents, *bounds],
-                folded=True,
-            ),
-        ),
-    )
+    table = make_table("Findings, the most severe first", findings, columns)
+    return Section("findings", "Findings", tables=(table,))
 
 
-def _rules(matches: pd.DataFrame) -> tuple[Table, ...]:
-    rules = count_policies(matches)
-    if rules.empty:
-        return ()
-    return (
-        make_table(
-            "Which rule shows exactly the percentages that each place logged",
-            rules,
-            ("logger", "measure", "policy", "numbers", "shown", "share"),
-        ),
-    )
+def _ports(parts: Parts) -> Section | None:
+    ports = parts.diagnosis.incident.ports
+    if not ports.stacks:
+        return None
+    rows = document_ports(ports)
+    table = make_table("Who publishes which port", rows, list(rows.columns))
+    return Section("ports", "Port map", tables=(table,))
 
 
-def _sources(incident: Incident) -> Section:
+def _provenance(parts: Parts) -> Section:
+    incident: Incident = parts.diagnosis.incident
     contents = incident.contents
     hashes = contents["file"].map(lambda name: incident.hashes.get(name, "")[:16])
     used = contents[contents["used"]].assign(sha256=hashes)
@@ -211,8 +244,24 @@ def _sources(incident: Incident) -> Section:
         tables.append(
             make_table("What was not used, and why", unused, ("file", "kind", "note"))
         )
-    return Section("sources", "Sources", tables=tuple(tables))
+    text = f"diagkit {diagkit.__version__}, pandas {pd.__version__}."
+    return Section("provenance", "Provenance", (text,), tables=tuple(tables))
 
 
-def _short(message: str, limit: int = 300) -> str:
-    return message if len(message) <= limit else message[: limit - 1] + "…"
+SECTIONS: tuple[Callable[[Parts], Section | None], ...] = (
+    _summary,
+    _impact,
+    _timeline,
+    _detection,
+    _hypotheses,
+    _cause,
+    _lessons,
+    _actions,
+    _findings,
+    lambda parts: show_leaks(parts.diagnosis),
+    lambda parts: show_checkouts(parts.diagnosis),
+    lambda parts: show_requests(parts.diagnosis),
+    lambda parts: show_audit(parts.diagnosis),
+    _ports,
+    _provenance,
+)

@@ -161,7 +161,9 @@ def test_the_same_incident_is_the_same_bytes(
 
 
 def test_an_unknown_ending_is_told(incident: dk.Incident, tmp_path: Path) -> None:
-    with pytest.raises(dk.SettingError, match=r"use \.html, \.md, \.json"):
+    with pytest.raises(
+        dk.SettingError, match=r"use \.html, \.ipynb, \.md, \.json, \.pdf"
+    ):
         dk.render_report(incident, tmp_path / "out.docx")
 
 

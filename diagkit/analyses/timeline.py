@@ -1,0 +1,93 @@
+"""When what happened: the moments of an incident that the analyses know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from diagkit.analyses.kinds import CODES, count_words
+from diagkit.analyses.leak_findings import SILENT
+from diagkit.frames.findings import name_finding
+from diagkit.frames.moments import MOMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from diagkit.analyses.findings import Diagnosis
+
+Moment = tuple[pd.Timestamp, str, str]
+
+
+def list_moments(diagnosis: Diagnosis) -> pd.DataFrame:
+    """List what is known to have happened, and when.
+
+    Parameters
+    ----------
+    diagnosis
+        As `analyse_incident` gives it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        MOMENTS, in order of time: the marks, the first and the last event of each known
+        failure, the first and the last request that failed by each observer.
+
+    Examples
+    --------
+    >>> import diagkit as dk
+    >>> from diagkit.analyses.findings import analyse_incident
+    >>> found = list_moments(analyse_incident(dk.open_sample("two_stacks")))
+    >>> found.loc[0, "event"]
+    'first of 46 requests that failed (client)'
+    """
+    found = [*_marks(diagnosis), *_failures(diagnosis), *_requests(diagnosis)]
+    columns = {
+        name: [row[i] for row in found]
+        for i, name in enumerate(("timestamp", "event", "finding"))
+    }
+    frame = MOMENTS.build(columns)
+    return frame.sort_values("timestamp", kind="stable", ignore_index=True)
+
+
+def _marks(diagnosis: Diagnosis) -> Iterator[Moment]:
+    marks = diagnosis.incident.marks
+    for at, label in zip(marks["timestamp"], marks["label"], strict=True):
+        yield at, label, ""
+
+
+def _failures(diagnosis: Diagnosis) -> Iterator[Moment]:
+    leaks = diagnosis.leaks
+    leaks = leaks[leaks["timestamp"].notna() & ~leaks["kind"].isin(list(SILENT))]
+    by = ["kind", "signature"]
+    times = leaks.astype(dict.fromkeys(by, "str")).groupby(by)["timestamp"]
+    for key, part in times:
+        kind, signature = map(str, key)
+        code = CODES.get(kind, (kind, ""))[0]
+        words = count_words(kind, len(part)).partition(" ")[2]
+        name = name_finding(code, signature)
+        yield from _ends(part, f"{words} ({signature})", name)
+
+
+def _requests(diagnosis: Diagnosis) -> Iterator[Moment]:
+    http = diagnosis.incident.http
+    failed = http[http["timestamp"].notna() & ~(http["status"] < 500).fillna(False)]
+    subjects = {
+        "client": name_finding("errors_unseen_by_backend", "clients"),
+        "proxy": name_finding("upstream_unreachable", "proxy"),
+        "backend": name_finding("server_errors", "backend"),
+    }
+    known = set(diagnosis.findings["id"])
+    times = failed.astype({"observer": "str"}).groupby("observer")["timestamp"]
+    for observer, part in times:
+        finding = subjects[str(observer)]
+        words = f"request{'' if len(part) == 1 else 's'} that failed ({observer})"
+        yield from _ends(part, words, finding if finding in known else "")
+
+
+def _ends(times: pd.Series, words: str, finding: str) -> Iterator[Moment]:
+    if len(times) == 1:
+        yield times.iloc[0], words, finding
+        return
+    yield times.min(), f"first of {len(times)} {words}", finding
+    yield times.max(), f"last of {len(times)} {words}", finding

@@ -1,0 +1,215 @@
+"""What people wrote into a report: kept, and held against what is found now.
+
+A report has fields for people. Each knows the findings that it was written against: by
+their ids where the text names any (``[connection_leak-85d4598a]``), else all of them.
+Where one of these says something else now, the field is marked until somebody edits it
+again or accepts the change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# How a text names a finding.
+CITED = re.compile(r"\b([a-z][a-z0-9_]*-[0-9a-f]{8})\b")
+
+
+@dataclass(frozen=True)
+class Narrative:
+    """What stands in one field for people.
+
+    Attributes
+    ----------
+    id
+        The field.
+    text
+        What stands in it.
+    generated
+        Digest of what diagkit had put there.
+    written
+        Digest of the text when the report was made the last time.
+    basis
+        What the findings said against which it was written: summaries by id.
+    """
+
+    id: str
+    text: str
+    generated: str = ""
+    written: str = ""
+    basis: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def edited(self) -> bool:
+        """Whether a person wrote it."""
+        return digest(self.text) != self.generated
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what has to be stored beside the text."""
+        data: dict[str, Any] = {"narrative": self.id, "generated": self.generated}
+        if self.edited:
+            data |= {"written": self.written, "basis": dict(self.basis)}
+        return data
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a person wrote, and a finding under it that changed.
+
+    Attributes
+    ----------
+    narrative
+        The field.
+    finding
+        Its id.
+    was, now
+        What it said, and says; ``now`` is empty where it is gone, ``was`` where it was
+        not there.
+    """
+
+    narrative: str
+    finding: str
+    was: str
+    now: str
+
+    def __str__(self) -> str:
+        if not self.was and not self.now:
+            return f"{self.finding} is no finding of this incident"
+        if not self.now:
+            return f"{self.finding} is not found any more; it said: {self.was}"
+        before = f"it said: {self.was}" if self.was else "it was not there before"
+        return f"{self.finding} says now: {self.now}; {before}"
+
+
+def digest(text: str) -> str:
+    r"""Return a digest of a text, however its lines end.
+
+    Parameters
+    ----------
+    text
+        Anything.
+
+    Returns
+    -------
+    str
+        Sixteen digits.
+
+    Examples
+    --------
+    >>> digest("a\r\nb ") == digest("a\nb")
+    True
+    """
+    lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    return hashlib.sha256(lines.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def merge_narrative(
+    default: str,
+    kept: Narrative | None,
+    name: str,
+    before: Mapping[str, str],
+    now: Mapping[str, str],
+    *,
+    accept: bool = False,
+) -> Narrative:
+    """Return what is to stand in a field: a person's text, or diagkit's.
+
+    Parameters
+    ----------
+    default
+        What diagkit puts there.
+    kept
+        What the report has there; None for nothing.
+    name
+        The field.
+    before
+        Findings of the report as it is: summaries by id.
+    now
+        Those of the analysis.
+    accept
+        Whether somebody says that the text holds for what is found now.
+
+    Returns
+    -------
+    Narrative
+        Its basis is what it was written against.
+    """
+    if kept is None or not kept.edited:
+        return Narrative(name, default, digest(default))
+    text = digest(kept.text)
+    # What was edited since was written against the report as it was then.
+    fresh = kept.written != text
+    known = now if accept else before if fresh else {**before, **kept.basis}
+    cited = CITED.findall(kept.text)
+    ids = cited or (known if fresh or accept else kept.basis)
+    basis = {key: known.get(key, "") for key in dict.fromkeys(ids)}
+    return replace(kept, generated=digest(default), written=text, basis=basis)
+
+
+def find_changed(narrative: Narrative, now: Mapping[str, str]) -> list[Claim]:
+    """Find the findings under a person's text that say something else now.
+
+    Parameters
+    ----------
+    narrative
+        As `merge_narrative` gives it.
+    now
+        Findings of the analysis: summaries by id.
+
+    Returns
+    -------
+    list of Claim
+        Empty where all is as it was.
+    """
+    if not narrative.edited:
+        return []
+    return [
+        Claim(narrative.id, key, was, now.get(key, ""))
+        for key, was in narrative.basis.items()
+        if now.get(key, "") != was or not was
+    ]
+
+
+def pack(data: Any) -> str:
+    """Write data so that it can stand in a comment of HTML or Markdown.
+
+    Parameters
+    ----------
+    data
+        What JSON can hold.
+
+    Returns
+    -------
+    str
+        JSON without two hyphens, angle brackets or line ends.
+    """
+    text = json.dumps(data, ensure_ascii=True, sort_keys=True)
+    return text.replace("-", "\\u002d").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def unpack(texts: Iterable[str]) -> list[Any]:
+    """Read what `pack` wrote; what is damaged is left out.
+
+    Parameters
+    ----------
+    texts
+        Each as `pack` gave it.
+
+    Returns
+    -------
+    list
+        The data.
+    """
+    found = []
+    for text in texts:
+        try:
+            found.append(json.loads(text))
+        except ValueError:
+            continue
+    return found
