@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # A backend that answered so often is one that runs.
 LEAST_ANSWERS = 3
+# One that answered so often has its port.
+MANY_ANSWERS = 20
 
 
 class Fact(NamedTuple):
@@ -121,6 +123,13 @@ def _backend_well(diagnosis: Diagnosis) -> str:
     return f"the backend answered all its {len(seen)} requests without a 5xx"
 
 
+def _backend_serves(diagnosis: Diagnosis) -> str:
+    seen = len(_observed(diagnosis, "backend"))
+    if seen < MANY_ANSWERS:
+        return ""
+    return f"the backend answered {seen} requests, so it has its port"
+
+
 def _worked_before(diagnosis: Diagnosis) -> str:
     """Tell a proxy that got through before it did not."""
     # In order of time and, within a second, of the lines.
@@ -173,6 +182,7 @@ FACTS: Mapping[str, Callable[[Diagnosis], str]] = {
     "ports_published": _ports_published,
     "backend_errors": _backend_errors,
     "backend_well": _backend_well,
+    "backend_serves": _backend_serves,
     "proxy_failed": _proxy_failed,
     "worked_before": _worked_before,
     "server_stopped": _server_stopped,

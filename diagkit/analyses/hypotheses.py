@@ -47,6 +47,7 @@ HYPOTHESES = (
         (
             ("port_conflict", 5.5),
             ("ports_differ", -4.0),
+            ("backend_serves", -3.0),
             ("errors_unseen_by_backend", 0.5),
         ),
         "Both listen on that port's address: `ss -ltnp`, `docker compose ps`.",

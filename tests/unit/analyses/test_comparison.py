@@ -160,8 +160,8 @@ def test_recorded_leaks_are_counted_against_checkouts(tmp_path: Path) -> None:
     assert found["verdict"] == "less"
     assert found["rate_ratio"] == pytest.approx(1 / 30)
     # One line loses them, another does not: it is the function that is compared.
-    name = "tests/unit/analyses/test_comparison.py test_recorded_leaks_are"
-    assert found["summary"].startswith(f"connections of {name}")
+    name = "unit/analyses/test_comparison.py test_recorded_leaks_are"
+    assert f"{name}_counted_against_checkouts left to the" in found["summary"]
 
 
 def test_a_slip_in_per_is_told(tmp_path: Path) -> None:
