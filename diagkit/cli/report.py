@@ -14,21 +14,49 @@ from diagkit.cli.output import FailOnOption, JsonOption, Section, exit_code, sho
 def report(
     incident: Annotated[str, typer.Argument(help="The folder with the incident.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file: .html, .md or .json.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="The file: .html, .ipynb, .md, .pdf or .json."
+        ),
     ] = Path("postmortem.html"),
     redact: Annotated[
         bool, typer.Option(help="Take secrets and personal data out.")
     ] = True,
+    narrative: Annotated[
+        Path | None,
+        typer.Option(help="Take what people wrote from this report (.ipynb, .md)."),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Write nothing: exit 1 where the report no longer holds."
+        ),
+    ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="What people wrote holds for what is found now."),
+    ] = False,
     as_json: JsonOption = False,
     fail_on: FailOnOption = None,
 ) -> None:
-    """Write the report of an incident: findings, charts, tables, sources.
+    """Write the report of an incident; what people wrote into it stays.
 
     Example: diagkit report incidents/2025-11-24 -o postmortem.html --fail-on critical
     """
     diagnosis = dk.analyse_incident(dk.open_incident(incident))
+    if check:
+        claims = dk.check_report(diagnosis, output)
+        said = f"{len(claims)} of its claims no longer hold" if len(claims) else "holds"
+        show(
+            [Section("Claims", claims, ("narrative", "summary"))],
+            as_json=as_json,
+            notes=[f"{output}: {said}"],
+        )
+        raise typer.Exit(int(len(claims) > 0))
     code = exit_code(diagnosis.findings, fail_on)
-    dk.render_report(diagnosis, output, redact=redact)
+    dk.render_report(
+        diagnosis, output, redact=redact, narrative=narrative, accept=accept
+    )
     columns = ("severity", "area", "summary", "id")
     show(
         [Section("Findings", diagnosis.findings, columns)],

@@ -330,7 +330,9 @@ WRITTEN_IN = (".ipynb", ".md")
 def _plain_times(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn times into ISO 8601 text, with as many digits as they need."""
     times = frame.select_dtypes("datetimetz").columns
-    return frame.assign(**{name: frame[name].map(_iso) for name in times})
+    return frame.assign(
+        **{name: frame[name].astype("object").map(_iso) for name in times}
+    )
 
 
 def _iso(at: Any) -> str | None:

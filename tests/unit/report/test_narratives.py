@@ -1,0 +1,280 @@
+"""What people wrote survives, and is marked where its findings changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from hypothesis import given, strategies as st
+
+import diagkit as dk
+from diagkit.cli import main
+from diagkit.report.narratives import (
+    Narrative,
+    digest,
+    find_changed,
+    merge_narrative,
+    pack,
+    unpack,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEAK = (
+    "The garbage collector is trying to clean up non-checked-in connection "
+    "<AdaptedConnection <asyncpg.connection.Connection object at 0x7f00>>, which will "
+    "be terminated.  Please ensure that SQLAlchemy pooled connections are returned."
+)
+WORDS = "We rolled back at 22:05 and told support.\n\n- *then* we slept"
+
+
+@pytest.fixture
+def incident(tmp_path: Path):
+    """Make an incident of so many leaks."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+
+    def make(leaks: int) -> dk.Incident:
+        lines = [
+            f"2025-11-24 10:00:{n:02d} [ERROR] a.b: {LEAK}\n" for n in range(leaks)
+        ]
+        (folder / "api.log").write_text(
+            "2025-11-24 09:00:00 [INFO] a.b: up\n" + "".join(lines)
+        )
+        (folder / "incident.toml").write_text('zone = "UTC"\n')
+        return dk.open_incident(folder)
+
+    return make
+
+
+def edit(path: Path, name: str, text: str) -> None:
+    """Write into a field, as a person does."""
+    if path.suffix == ".ipynb":
+        book = nbformat.read(path, as_version=4)
+        cell = next(
+            c for c in book.cells if c.id.endswith("-" + name.replace("_", "-"))
+        )
+        assert "narrative" in cell.metadata.tags
+        cell.source = text
+        nbformat.write(book, path)
+        return
+    page = path.read_text(encoding="utf-8")
+    shape = rf'(diagkit narrative [^\n]*"{name}"[^\n]*-->\n).*?(\n<!-- /diagkit)'
+    assert re.search(shape, page, re.DOTALL)
+    page = re.sub(shape, lambda m: m[1] + text + m[2], page, flags=re.DOTALL)
+    path.write_text(page, encoding="utf-8")
+
+
+def read(path: Path, name: str) -> str:
+    if path.suffix == ".ipynb":
+        book = nbformat.read(path, as_version=4)
+        return next(
+            c for c in book.cells if c.id.endswith("-" + name.replace("_", "-"))
+        ).source
+    page = path.read_text(encoding="utf-8")
+    shape = rf'diagkit narrative [^\n]*"{name}"[^\n]*-->\n(.*?)\n<!-- /diagkit'
+    found = re.search(shape, page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def leak_id(incident: dk.Incident) -> str:
+    return dk.rank_findings(incident)["id"].iloc[0]
+
+
+@pytest.mark.parametrize("ending", [".ipynb", ".md"])
+def test_what_people_wrote_stays_and_is_marked(incident, tmp_path, ending) -> None:
+    path = tmp_path / f"pm{ending}"
+    dk.render_report(incident(3), path)
+    assert "for somebody who was not there" in read(path, "summary")
+    edit(path, "summary", WORDS)
+    dk.render_report(incident(3), path)
+    assert read(path, "summary") == WORDS
+    assert "Changed since" not in path.read_text(encoding="utf-8")
+    before = path.read_bytes()
+    dk.render_report(incident(3), path)
+    assert path.read_bytes() == before
+    # Five in place of three: the words stay, and say that they are of before.
+    dk.render_report(incident(5), path)
+    assert read(path, "summary") == WORDS
+    text = path.read_text(encoding="utf-8")
+    assert "Changed since the text below was written." in text
+    assert "says now: 5 connections leaked" in text
+    assert "it said: 3 connections leaked" in text
+    # What is edited again was written against what it says now.
+    edit(path, "summary", f"{WORDS} well")
+    dk.render_report(incident(5), path)
+    assert "Changed since" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ending", [".ipynb", ".md"])
+def test_a_claim_is_held_against_its_own_finding(incident, tmp_path, ending) -> None:
+    path = tmp_path / f"pm{ending}"
+    made = incident(3)
+    dk.render_report(made, path)
+    edit(path, "cause", f"The export forgets them [{leak_id(made)}].")
+    dk.render_report(made, path)
+    assert len(dk.check_report(made, path)) == 0
+    claims = dk.check_report(incident(4), path)
+    assert claims[["narrative", "finding"]].values.tolist() == [
+        ["cause", leak_id(made)],
+        ["", leak_id(made)],
+    ]
+    assert claims["was"].str.startswith("3 connections").all()
+    assert claims["now"].str.startswith("4 connections").all()
+    # Somebody looked, and says that it still holds.
+    dk.render_report(incident(4), path, accept=True)
+    assert len(dk.check_report(incident(4), path)) == 0
+    assert "Changed since" not in path.read_text(encoding="utf-8")
+
+
+def test_a_claim_on_a_finding_that_is_none(incident, tmp_path) -> None:
+    path = tmp_path / "pm.md"
+    dk.render_report(incident(3), path)
+    edit(path, "cause", "It was [connection_leak-00000000].")
+    (claim,) = dk.check_report(incident(3), path).to_dict("records")
+    assert claim["summary"] == (
+        "connection_leak-00000000 is no finding of this incident"
+    )
+
+
+def test_the_command_checks(incident, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    incident(3)
+    folder, path = str(tmp_path / "in"), tmp_path / "pm.ipynb"
+    assert main(["report", folder, "-o", str(path), "--check"]) == 2
+    assert "no such report" in capsys.readouterr().err
+    assert main(["report", folder, "-o", str(path)]) == 0
+    edit(path, "summary", WORDS)
+    assert main(["report", folder, "-o", str(path), "--check"]) == 0
+    before = path.read_bytes()
+    incident(0)
+    assert main(["report", folder, "-o", str(path), "--check"]) == 1
+    out = capsys.readouterr().out
+    assert "is not found any more; it said: 3 connections leaked" in out
+    assert path.read_bytes() == before
+    assert main(["report", folder, "-o", str(path), "--accept"]) == 0
+    assert main(["report", folder, "-o", str(path), "--check"]) == 0
+
+
+def test_words_of_a_notebook_stand_on_the_page(incident, tmp_path) -> None:
+    made = incident(2)
+    book, page = tmp_path / "pm.ipynb", tmp_path / "pm.html"
+    dk.render_report(made, book)
+    edit(
+        book, "summary", "**Rolled back** by sam.lee@example.net\n\n<script>x</script>"
+    )
+    dk.render_report(made, page, narrative=book)
+    text = page.read_text(encoding="utf-8")
+    assert "<strong>Rolled back</strong> by [redacted:email]" in text
+    assert "&lt;script&gt;x&lt;/script&gt;" in text
+    assert "<script" not in text
+    # The page keeps them when it is made again without the notebook.
+    dk.render_report(made, page)
+    assert "<strong>Rolled back</strong>" in page.read_text(encoding="utf-8")
+    data = tmp_path / "pm.json"
+    dk.render_report(made, data, narrative=book)
+    dk.render_report(made, data)
+    words = {
+        n["narrative"]: n["text"] for n in json.loads(data.read_text())["narratives"]
+    }
+    assert words["summary"].startswith("**Rolled back** by [redacted:email]")
+
+
+def test_a_page_with_no_words_of_people(incident, tmp_path) -> None:
+    with pytest.raises(dk.SourceNotFoundError, match="narrative names a report"):
+        dk.render_report(incident(1), tmp_path / "a.md", narrative=tmp_path / "b.md")
+    # What diagkit did not make has nothing to keep.
+    other = tmp_path / "other.md"
+    other.write_text("# Something else\n")
+    dk.render_report(incident(1), other)
+    assert "Something else" not in other.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["{", "[1", '{"cells": '])
+def test_a_damaged_notebook_is_not_overwritten(incident, tmp_path, text: str) -> None:
+    path = tmp_path / "pm.ipynb"
+    path.write_text(text)
+    with pytest.raises(dk.SourceFormatError, match="move it away first"):
+        dk.render_report(incident(1), path)
+    assert path.read_text() == text
+
+
+def test_cells_of_ones_own_stay_where_they_were(incident, tmp_path) -> None:
+    path = tmp_path / "pm.ipynb"
+    dk.render_report(incident(2), path)
+    book = nbformat.read(path, as_version=4)
+    at = next(i for i, c in enumerate(book.cells) if c.id == "impact")
+    own = nbformat.v4.new_code_cell("inc.logs.tail()", id="mine")
+    book.cells.insert(at + 1, own)
+    book.cells[at].source += "\n\nAnd three shops in Kingston."
+    parameters = next(c for c in book.cells if c.id == "parameters")
+    parameters.source = "folder = '../incidents/today'"
+    nbformat.write(book, path)
+    dk.render_report(incident(4), path)
+    cells = nbformat.read(path, as_version=4).cells
+    ids = [cell.id for cell in cells]
+    at = ids.index("impact")
+    assert "And three shops" not in cells[at].source
+    assert "4 connections leaked" in cells[at].source
+    # What a person changed in a cell of diagkit's is kept behind it.
+    assert ids[at + 1 : at + 3] == ["impact-edited", "mine"]
+    assert cells[at + 1].source.endswith("And three shops in Kingston.")
+    assert cells[ids.index("parameters")].source == "folder = '../incidents/today'"
+    dk.render_report(incident(4), path)
+    assert [c.id for c in nbformat.read(path, as_version=4).cells] == ids
+
+
+def test_the_notebook_is_valid_and_its_code_draws_its_pictures(
+    incident, tmp_path
+) -> None:
+    from nbclient import NotebookClient
+
+    path = tmp_path / "pm.ipynb"
+    dk.render_report(incident(3), path)
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    cell = next(c for c in book.cells if c.id == "parameters")
+    assert cell.source.startswith("folder = 'in'")
+    kept = [pictures(c) for c in book.cells if c.cell_type == "code"]
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(book, timeout=120, resources=resources).execute()
+    found = [pictures(c) for c in book.cells if c.cell_type == "code"]
+    assert [
+        o for c in book.cells for o in c.get("outputs", []) if o.output_type == "error"
+    ] == []
+    assert found == kept
+    assert sum(kept) == 1
+
+
+def pictures(cell) -> int:
+    return sum("image/png" in output.get("data", {}) for output in cell.outputs)
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
+
+
+@given(data=st.dictionaries(TEXT, TEXT, max_size=4))
+def test_data_hides_in_a_comment(data: dict[str, str]) -> None:
+    packed = pack(data)
+    assert not re.search(r"--|[<>\n]", packed)
+    assert unpack([packed, "{broken"]) == [data]
+
+
+@given(
+    first=st.dictionaries(st.sampled_from("abc"), st.sampled_from("12"), min_size=1),
+    then=st.dictionaries(st.sampled_from("abc"), st.sampled_from("12")),
+)
+def test_words_without_an_id_stand_for_all_that_was_found(first, then) -> None:
+    name = {f"leak-{key * 8}": value for key, value in first.items()}
+    now = {f"leak-{key * 8}": value for key, value in then.items()}
+    kept = Narrative("x", "words", digest("prompt"))
+    merged = merge_narrative("prompt", kept, "x", name, now)
+    changed = {claim.finding for claim in find_changed(merged, now)}
+    assert changed == {key for key, said in name.items() if now.get(key) != said}
+    accepted = merge_narrative("prompt", kept, "x", name, now, accept=True)
+    assert find_changed(accepted, now) == []
