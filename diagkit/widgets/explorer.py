@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import DiagkitError, MissingExtraError, SettingError, suggest
+from diagkit.widgets.barbuttons import SIZE, BarButtons
 from diagkit.widgets.pages import escape, to_static, to_table
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Explorer(ABC):
     """
 
     caption = "records"
+    # The setting that a click on a bar sets; empty: bars cannot be clicked.
+    picks = ""
 
     def __init__(self, defaults: Settings, settings: Settings) -> None:
         self._defaults = defaults
@@ -70,6 +73,7 @@ class Explorer(ABC):
         self._shown: dict[str, Any] = {}
         self._box: Any = None
         self._quiet = False
+        self._bars = BarButtons(self._pick)
 
     @abstractmethod
     def controls(self) -> list[Control]:
@@ -143,6 +147,8 @@ class Explorer(ABC):
         self._shown["says"].value = f"<p>{escape(view.says, 500)}</p>"
         self._shown["records"].value = to_table(view, self.caption)
         self._shown["code"].value = self.as_code()
+        if self.picks:
+            self._bars.fit(view.bars)
 
     def tell(self, error: DiagkitError) -> None:
         """Show an error where the picture's text stands.
@@ -174,6 +180,7 @@ class Explorer(ABC):
         if self._box is not None:
             for one in (*self._widgets.values(), *self._shown.values(), self._box):
                 one.close()
+            self._bars.close()
         self._box = None
         self._widgets, self._shown = {}, {}
 
@@ -196,14 +203,23 @@ class Explorer(ABC):
             made.observe(self._changed, names="value")
             self._widgets[control.names] = made
         wide = widgets.Layout(width="100%")
+        # Bars lie where buttons do: such a picture keeps its size.
+        size = widgets.Layout(**SIZE) if self.picks else wide
         self._shown = {
             "says": widgets.HTML(),
-            "picture": widgets.Image(format="png", layout=wide),
+            "picture": widgets.Image(format="png", layout=size),
             "records": widgets.HTML(),
             "code": widgets.Text(description="as code", disabled=True, layout=wide),
         }
+        picture = [self._shown["picture"]]
+        if self.picks:
+            box = widgets.Layout(width=SIZE["width"], min_width=SIZE["width"])
+            both = [*picture, self._bars.build(widgets)]
+            # A page that is narrower scrolls it; nothing is cut off.
+            outer = widgets.Layout(overflow="auto", max_width="100%")
+            picture = [widgets.Box([widgets.VBox(both, layout=box)], layout=outer)]
         left = widgets.VBox(
-            [self._shown["says"], self._shown["picture"], self._shown["code"]],
+            [self._shown["says"], *picture, self._shown["code"]],
             layout=widgets.Layout(flex="3 1 480px", min_width="0"),
         )
         right = widgets.Box(
@@ -219,6 +235,11 @@ class Explorer(ABC):
                 widgets.Box([left, right], layout=flow),
             ]
         )
+
+    def _pick(self, value: str) -> None:
+        """Set what a bar stands for; a second click takes it back."""
+        taken = self.settings[self.picks] == value
+        self.set(**{self.picks: None if taken else value})
 
     def _changed(self, _: Any) -> None:
         if self._quiet:

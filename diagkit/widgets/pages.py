@@ -31,12 +31,15 @@ class View:
         The records in view, as texts.
     left
         How many more records there are.
+    bars
+        What a click on each bar of the picture sets, from left to right.
     """
 
     picture: bytes
     says: str
     records: pd.DataFrame
     left: int = 0
+    bars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

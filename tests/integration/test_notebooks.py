@@ -31,12 +31,14 @@ def outputs(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
 
 
-def test_there_are_four() -> None:
+def test_there_are_six() -> None:
     assert [path.name for path in NOTEBOOKS] == [
+        "00_start_here.ipynb",
         "01_connection_leaks.ipynb",
         "02_started_at_audit.ipynb",
         "03_pool_pressure.ipynb",
         "04_incident_triage.ipynb",
+        "05_postmortem.ipynb",
     ]
 
 
@@ -83,18 +85,22 @@ def test_it_runs_on_the_sample_and_shows_a_picture(path: Path) -> None:
     assert (
         pictures
         == {
+            "00_start_here": 0,
             "01_connection_leaks": 1,
             "02_started_at_audit": 3,
             "03_pool_pressure": 3,
             "04_incident_triage": 1,
+            "05_postmortem": 1,
         }[path.stem]
     )
     said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
     assert {
+        "00_start_here": "What may be behind it: **the application does not return ",
         "01_connection_leaks": "65 connections leaked.",
         "02_started_at_audit": "**`current_run_or_all`** was at work: of the 42 ",
         "03_pool_pressure": "**35 leaked by the application, 0 stranded on the ",
         "04_incident_triage": "**a service that is needed from outside publishes no ",
+        "05_postmortem": "- Root cause and trigger",
     }[path.stem] in said
 
 
@@ -109,10 +115,12 @@ def test_what_is_missing_is_said_and_the_rest_runs(path: Path, tmp_path: Path) -
     assert [o for o in found if o.output_type == "error"] == []
     said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
     assert {
+        "00_start_here": "**no records of logs**: the notebook says what to add",
         "01_connection_leaks": "**There is no log in this incident**",
         "02_started_at_audit": "holds no progress tables**",
         "03_pool_pressure": "**There is no recording of checkouts**",
         "04_incident_triage": "**Nobody noted requests in this incident.**",
+        "05_postmortem": "**Nothing of this incident has a time**",
     }[path.stem] in said
 
 
