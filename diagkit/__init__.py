@@ -474,8 +474,9 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: object) -> None:
-    """Warn when a cell left a connection in transaction: ``%load_ext diagkit``."""
+    """Load ``%diagkit``, and warn of cells that leave a connection in transaction."""
     import_module("diagkit.sources.notebookcells").load(shell)
+    import_module("diagkit.cli.magic").load(shell)
 
 
 def unload_ipython_extension(shell: object) -> None:

@@ -208,7 +208,7 @@ def _moment(name: str, text: str) -> int:
         msg = f"{name}={text!r} is no time: write '2025-11-24 10:00:00'"
         raise SettingError(msg) from None
     at = at.tz_localize("UTC") if at.tzinfo is None else at.tz_convert("UTC")
-    return int(at.as_unit("us").value)
+    return at.value // 1000
 
 
 def _code(book: EventBook, name: str, value: str) -> int:
