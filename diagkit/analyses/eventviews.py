@@ -13,7 +13,7 @@ from diagkit.errors import SettingError, suggest
 from diagkit.frames.leaks import LEAKS
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
-RECORDS = ("timestamp", "signature", "logger", "source", "line", "message")
+RECORDS = ("timestamp", "place", "signature", "message", "logger")
 # So many bars can be told apart, and hit with a mouse.
 BARS = 40
 US = pd.Timedelta("1us")
@@ -96,12 +96,16 @@ class EventView:
         Returns
         -------
         pandas.DataFrame
-            ``timestamp``, ``signature``, ``logger``, ``source``, ``line``, ``message``.
+            ``timestamp``, ``place`` (file and line), ``signature``, ``message``,
+            ``logger``.
         """
-        found = self.book.events.iloc[self.rows[:limit]][list(RECORDS)]
+        found = self.book.events.iloc[self.rows[:limit]]
         times = found["timestamp"].dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[:-3]
-        found = found.assign(timestamp=times, message=found["message"].str[:LONGEST])
-        found = found.astype("object")
+        places = found["source"].astype("str") + ":" + found["line"].astype("str")
+        found = found.assign(
+            timestamp=times, place=places, message=found["message"].str[:LONGEST]
+        )
+        found = found[list(RECORDS)].astype("object")
         return found.where(found.notna(), "–").astype("str").reset_index(drop=True)
 
 

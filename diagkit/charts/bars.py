@@ -199,9 +199,10 @@ def _dress(ax: Axes, label: str) -> None:
             bbox_to_anchor=(0, 1),
             ncols=4,
             frameon=False,
-            fontsize=7,
+            fontsize=6.8,
+            handlelength=1.6,
             borderaxespad=0.2,
-            columnspacing=1.2,
+            columnspacing=0.8,
         )
 
 

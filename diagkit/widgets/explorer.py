@@ -218,9 +218,11 @@ class Explorer(ABC):
             # A page that is narrower scrolls it; nothing is cut off.
             outer = widgets.Layout(overflow="auto", max_width="100%")
             picture = [widgets.Box([widgets.VBox(both, layout=box)], layout=outer)]
+        # A picture of a fixed size takes its room, another grows.
+        flex = f"0 0 {SIZE['width']}" if self.picks else "3 1 480px"
         left = widgets.VBox(
             [self._shown["says"], *picture, self._shown["code"]],
-            layout=widgets.Layout(flex="3 1 480px", min_width="0"),
+            layout=widgets.Layout(flex=flex, min_width="0", max_width="100%"),
         )
         right = widgets.Box(
             [self._shown["records"]],
@@ -313,7 +315,7 @@ def _make(widgets: Any, control: Control) -> Any:
         description=control.label,
         style=style,
         continuous_update=False,
-        layout=widgets.Layout(width="min(640px, 100%)"),
+        layout=widgets.Layout(width="100%"),
     )
 
 

@@ -115,7 +115,9 @@ def list_moments(book: Any) -> tuple[tuple[str, str], ...]:
     texts = [
         pd.Timestamp(at, unit="us").strftime("%Y-%m-%d %H:%M:%S.%f") for at in moments
     ]
-    return tuple((text[:-7], text) for text in dict.fromkeys(texts))
+    # Of one day, the time says all.
+    start = 11 if texts[0][:10] == texts[-1][:10] else 5
+    return tuple((text[start:-7], text) for text in dict.fromkeys(texts))
 
 
 def one_of(names: list[str], none: str = "all") -> tuple[tuple[str, str | None], ...]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 LONGEST = 160
 CELL = "padding:2px 8px;text-align:left;vertical-align:top"
+# What is short stays on one line; what is long is broken, and has room.
+SHORT = 28
+LINE = {True: ";white-space:nowrap", False: ";min-width:320px;overflow-wrap:anywhere"}
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,7 @@ def to_table(view: View, caption: str) -> str:
         f'<th scope="col" style="{CELL}">{escape(name)}</th>' for name in view.records
     )
     rows = "".join(
-        "<tr>"
-        + "".join(f'<td style="{CELL}">{escape(value)}</td>' for value in row)
-        + "</tr>"
+        "<tr>" + "".join(_cell(str(value)) for value in row) + "</tr>"
         for row in view.records.itertuples(index=False, name=None)
     )
     shown = len(view.records)
@@ -142,6 +143,10 @@ def to_static(view: View, caption: str, code: str) -> StaticView:
         f"{to_table(view, caption)}<p>Shown by <code>{escape(code, 2000)}</code></p>"
         "</div>"
     )
+
+
+def _cell(text: str) -> str:
+    return f'<td style="{CELL}{LINE[len(text) <= SHORT]}">{escape(text)}</td>'
 
 
 def _spell(character: str) -> str:

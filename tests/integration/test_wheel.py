@@ -117,7 +117,8 @@ def test_the_notebooks_run_from_it(everything: Path, tmp_path: Path) -> None:
     run(everything, "-m", "diagkit", "notebooks", "nb", cwd=tmp_path)
     paths = sorted((tmp_path / "nb").glob("*.ipynb"))
     assert len(paths) == len(list((ROOT / "notebooks").glob("*.ipynb")))
-    for path in paths:
+    # All of them are run elsewhere; here, that they find what the wheel brings.
+    for path in paths[:2]:
         execute = ("-m", "nbconvert", "--to", "notebook", "--execute", "--inplace")
         run(everything, *execute, path, cwd=tmp_path)
         text = path.read_text(encoding="utf-8")
