@@ -134,13 +134,15 @@ def to_markdown_table(table: Table) -> str:
     return "\n".join([caption, "", *head, *map(line, table.rows)])
 
 
-def write_words(text: str) -> Markup:
+def write_words(text: str, label: str = "") -> Markup:
     """Write what a person wrote in Markdown as HTML.
 
     Parameters
     ----------
     text
         Markdown: HTML in it is shown as text, and pictures are not fetched.
+    label
+        What a table in it is called for those who do not see it.
 
     Returns
     -------
@@ -152,6 +154,8 @@ def write_words(text: str) -> Markup:
     for token in tokens:
         if token.type == "th_open":
             token.attrSet("scope", "col")
+        elif token.type == "table_open":
+            token.attrSet("aria-label", label)
     return Markup(words.renderer.render(tokens, words.options, {}))
 
 

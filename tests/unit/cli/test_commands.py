@@ -146,7 +146,7 @@ def test_demo_does_the_main_job(tmp_path: Path, capsys) -> None:
     assert "jupyter lab" in last
     assert (tmp_path / "demo/postmortem.html").is_file()
     assert sorted(p.name for p in (tmp_path / "demo/notebooks").iterdir())[0] == (
-        "01_connection_leaks.ipynb"
+        "00_start_here.ipynb"
     )
 
 
