@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,12 @@ def report(
     redact: Annotated[
         bool, typer.Option(help="Take secrets and personal data out.")
     ] = True,
+    redact_key_env: Annotated[
+        str,
+        typer.Option(
+            help="Environment variable with a key: one value has one pseudonym then."
+        ),
+    ] = "DIAGKIT_REDACT_KEY",
     narrative: Annotated[
         Path | None,
         typer.Option(help="Take what people wrote from this report (.ipynb, .md)."),
@@ -55,7 +62,12 @@ def report(
         raise typer.Exit(int(len(claims) > 0))
     code = exit_code(diagnosis.findings, fail_on)
     dk.render_report(
-        diagnosis, output, redact=redact, narrative=narrative, accept=accept
+        diagnosis,
+        output,
+        redact=redact,
+        redact_key=os.environ.get(redact_key_env),
+        narrative=narrative,
+        accept=accept,
     )
     columns = ("severity", "area", "summary", "id")
     show(

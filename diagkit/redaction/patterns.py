@@ -101,8 +101,41 @@ PATTERNS = (
         r"(?P<keep>\bKey \([^)\r\n]*\)=)(?P<secret>\([^\r\n]*?\))(?=[ .]|$)",
         re.MULTILINE,
     ),
+    # A traceback with the values of its variables: structlog's, as JSON (names and
+    # reprs), else to the end of the line; and rich's, in a box.
+    _p(
+        "locals",
+        "locals",
+        r"(?P<keep>(?:(?<!\\)[\"']|\\+[\"'])locals\\*[\"']\s*:\s*)"
+        r"(?P<secret>\{(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\"'{}\\])*\}(?=\})"
+        r"|\{[^\r\n]*)",
+    ),
+    _p(
+        "locals",
+        "locals ─",
+        r"(?P<keep>─ locals ─+╮[^\r\n]*\r?\n)(?P<secret>[\s\S]*?)(?=[ │]*╰|\Z)",
+    ),
     _p("driver", "user=", r"(?P<keep>\buser=)(?P<secret>[^\s,)'\"]+)"),
     _p("driver", "host=", r"(?P<keep>\bhost=)(?P<secret>[^\s,)'\"]+)"),
     _p("email", "@", r"\b[\w.%+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"),
-    _p("card", "", r"\b(?:\d[ -]?){12,18}\d\b"),
+    # Of addresses only those of the internet are somebody's; a version is none.
+    _p(
+        "address",
+        ".",
+        r"(?<![\w.+~-])(?<!version )(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+        r"(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\w+-]|\.\d)",
+    ),
+    _p(
+        "address",
+        ":",
+        r"(?<![\w:.])(?:[23][0-9a-fA-F]{3}):(?:[0-9a-fA-F]{0,4}:){1,6}[0-9a-fA-F]{0,4}"
+        r"(?![\w:])",
+    ),
+    # Digits as cards are written: in one, or in groups of four (one issuer: 4, 6, 5).
+    _p(
+        "card",
+        "",
+        r"(?<![\w.-])[2-6](?:\d{12,18}|\d{3}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}"
+        r"|\d{3}[ -]\d{6}[ -]\d{5})(?!\w|[.-]\d)",
+    ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,10 @@ if TYPE_CHECKING:
     import re
 
     import pandas as pd
+
+
+# What stands where a secret would: "token=null" gives nothing away.
+NOTHING = {"", "null", "none", "nil", "true", "false", "undefined"}
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,17 @@ class RedactedFrame:
     count: int
 
 
-def redact_text(text: str) -> RedactedText:
+def redact_text(text: str, key: str | None = None) -> RedactedText:
     """Replace secrets and personal data in text.
 
     Parameters
     ----------
     text
         Anything that is to leave.
+    key
+        With it, each value has a pseudonym, ``[redacted:email:4f1c9a02]``: the same
+        value is the same one wherever it stands, and nobody without the key can tell
+        which, or try values out.
 
     Returns
     -------
@@ -64,17 +74,19 @@ def redact_text(text: str) -> RedactedText:
     'postgresql://[redacted:dsn]@db/app'
     >>> redact_text("password=hunter2, all well").count
     1
+    >>> redact_text("from sam@example.net, to Sam@example.net", key="k").text
+    'from [redacted:email:f17ff785], to [redacted:email:f17ff785]'
     """
     count = 0
     lower = text.lower()
     for pattern in PATTERNS:
         if any(literal in lower for literal in pattern.needs):
-            text, made = _apply(pattern, text)
+            text, made = _apply(pattern, text, key)
             count += made
     return RedactedText(text, count)
 
 
-def redact_frame(frame: pd.DataFrame) -> RedactedFrame:
+def redact_frame(frame: pd.DataFrame, key: str | None = None) -> RedactedFrame:
     """Replace secrets and personal data in the text columns of a frame.
 
     Parameters
@@ -82,6 +94,8 @@ def redact_frame(frame: pd.DataFrame) -> RedactedFrame:
     frame
         Any frame. Text is redacted wherever it stands: text and object columns, and
         the categories of categorical ones.
+    key
+        As for `redact_text`.
 
     Returns
     -------
@@ -104,7 +118,7 @@ def redact_frame(frame: pd.DataFrame) -> RedactedFrame:
         ):
             continue
         done = {
-            value: redact_text(value)
+            value: redact_text(value, key)
             for value in out[name].dropna().unique()
             if isinstance(value, str)
         }
@@ -122,7 +136,7 @@ def redact_frame(frame: pd.DataFrame) -> RedactedFrame:
     return RedactedFrame(out, count)
 
 
-def _apply(pattern: Pattern, text: str) -> tuple[str, int]:
+def _apply(pattern: Pattern, text: str, key: str | None) -> tuple[str, int]:
     made = 0
 
     def replace(match: re.Match[str]) -> str:
@@ -133,15 +147,31 @@ def _apply(pattern: Pattern, text: str) -> tuple[str, int]:
         if "[redacted:" in secret or not _is_secret(pattern.name, secret):
             return whole
         made += 1
+        name = pattern.name if key is None else _name(pattern.name, secret, key)
         if "secret" not in groups:
-            return f"[redacted:{pattern.name}]"
+            return f"[redacted:{name}]"
         a, b = (position - start for position in match.span("secret"))
-        return f"{whole[:a]}[redacted:{pattern.name}]{whole[b:]}"
+        return f"{whole[:a]}[redacted:{name}]{whole[b:]}"
 
     return pattern.shape.sub(replace, text), made
 
 
+def _name(kind: str, secret: str, key: str) -> str:
+    """Return a pseudonym: one value is one name, however it is written."""
+    plain = secret.strip("\"'").casefold()
+    if kind == "card":
+        plain = "".join(c for c in plain if c.isdigit())
+    said = hmac.new(
+        key.encode(), f"{kind}|{plain}".encode("utf-8", "replace"), "sha256"
+    )
+    return f"{kind}:{said.hexdigest()[:8]}"
+
+
 def _is_secret(name: str, secret: str) -> bool:
+    if name == "address":
+        return _is_somebodys(secret)
+    if name == "secret":
+        return secret.strip("\"'").casefold() not in NOTHING
     if name != "card":
         return True
     digits = [int(c) for c in secret if c.isdigit()]
@@ -156,3 +186,13 @@ def _is_secret(name: str, secret: str) -> bool:
         d if i % 2 == 0 else sum(divmod(2 * d, 10)) for i, d in enumerate(digits[::-1])
     ]
     return sum(doubled) % 10 == 0
+
+
+def _is_somebodys(text: str) -> bool:
+    """Tell an address of the internet from one of a network's own."""
+    if text.endswith(".0.0"):  # A browser's version, Chrome/120.0.0.0; never a host.
+        return False
+    try:
+        return ipaddress.ip_address(text).is_global
+    except ValueError:
+        return False

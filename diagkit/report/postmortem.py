@@ -42,6 +42,7 @@ class Redactor:
     """Redacts, or does not, and counts what it replaced."""
 
     active: bool
+    key: str | None = None
     count: int = 0
 
     def text(self, text: str) -> str:
@@ -59,7 +60,7 @@ class Redactor:
         """
         if not self.active:
             return text
-        done = redact_text(text)
+        done = redact_text(text, self.key)
         self.count += done.count
         return done.text
 
@@ -78,7 +79,7 @@ class Redactor:
         """
         if not self.active:
             return frame
-        done = redact_frame(frame)
+        done = redact_frame(frame, self.key)
         self.count += done.count
         return done.frame
 
@@ -88,6 +89,7 @@ def render_report(
     output: str | os.PathLike[str],
     *,
     redact: bool = True,
+    redact_key: str | None = None,
     narrative: str | os.PathLike[str] | None = None,
     accept: bool = False,
 ) -> None:
@@ -104,6 +106,8 @@ def render_report(
     redact
         Take secrets and personal data out; the report says how many replacements were
         made. What people wrote is redacted in formats in which nobody writes.
+    redact_key
+        With it, each value that is replaced has a pseudonym, as `redact_text` gives it.
     narrative
         A report (``.ipynb`` or ``.md``) whose words are to stand in this one; None: the
         file's own, where it is there.
@@ -139,7 +143,7 @@ def render_report(
     if narrative is not None and not words.exists():
         msg = f"{words}: no such file; narrative names a report with people's words"
         raise SourceNotFoundError(msg)
-    redactor = Redactor(redact)
+    redactor = Redactor(redact, redact_key)
     done = incident if isinstance(incident, Diagnosis) else analyse_incident(incident)
     clean = _redact(done, redactor)
     # A PDF is made anew, from words that stand elsewhere.

@@ -28,11 +28,13 @@ from diagkit.sources.sampletables import cast_samples
 from diagkit.sources.tables import table_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     import pandas as pd
 
     from diagkit.frames.contract import Contract
+    from diagkit.redaction.text import RedactedText
     from diagkit.sources.paths import Paths
 
 # What is beside a parquet file while it is recorded, and after a kill.
@@ -42,7 +44,10 @@ MADE_OF = b"diagkit.unfinished"
 SUFFIXES = (".csv", ".parquet")
 BLOCK_BYTES = 8 * 1024**2
 # What may hold somebody's data, and how it is taken out.
-REDACTED = {"query": redact_statement, "application_name": redact_text}
+REDACTED: dict[str, Callable[[str], RedactedText]] = {
+    "query": redact_statement,
+    "application_name": redact_text,
+}
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 

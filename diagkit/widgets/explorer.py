@@ -8,10 +8,11 @@ static form needs no ipywidgets.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import DiagkitError, MissingExtraError, SettingError, suggest
+from diagkit.redaction.text import redact_frame, redact_text
 from diagkit.widgets.barbuttons import SIZE, BarButtons
 from diagkit.widgets.pages import escape, to_static, to_table
 
@@ -110,7 +111,7 @@ class Explorer(ABC):
         StaticView
             A picture with its text, the table of the records, and the code.
         """
-        return to_static(self.view(), self.caption, self.as_code())
+        return to_static(self._clean(), self.caption, self.as_code())
 
     def set(self, **settings: Any) -> None:
         """Set settings, as the controls do.
@@ -139,7 +140,7 @@ class Explorer(ABC):
         finally:
             self._quiet = False
         try:
-            view = self.view()
+            view = self._clean()
         except DiagkitError as error:
             self.tell(error)
             return
@@ -188,6 +189,12 @@ class Explorer(ABC):
         bundle = dict(self.widget._repr_mimebundle_(**kwargs))
         # For pages that have no kernel, and no widgets.
         return {**bundle, "text/html": self.static().html}
+
+    def _clean(self) -> View:
+        """Return the view without secrets: what a notebook shows is saved with it."""
+        view = self.view()
+        records = redact_frame(view.records).frame
+        return replace(view, says=redact_text(view.says).text, records=records)
 
     def _check(self, settings: Settings) -> None:
         for name in settings:

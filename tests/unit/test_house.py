@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "sources": {"frames", "signatures", "engine", "redaction"},
     "analyses": {"frames", "signatures"},
     "charts": {"frames", "analyses"},
-    "widgets": {"frames", "analyses", "charts"},
+    # What a widget shows is saved with the notebook: it leaves.
+    "widgets": {"frames", "analyses", "charts", "redaction"},
     "report": {"frames", "analyses", "charts", "redaction"},
     "cli": {
         "frames",

@@ -24,6 +24,22 @@ CASES = [
     ("mail to sam.lee@example.net!", "mail to [redacted:email]!"),
     ("card 5500005555555559 used", "card [redacted:card] used"),
     ("card 5500 0055 5555 5559 used", "card [redacted:card] used"),
+    ("client 81.2.69.142 asked", "client [redacted:address] asked"),
+    ("from 2a00:1450:4001:82a::200e!", "from [redacted:address]!"),
+    ("at localhost/81.2.69.142:80.", "at localhost/[redacted:address]:80."),
+    ("card 3782-822463-10005, 1", "card [redacted:card], 1"),
+    (
+        """[{"f": "pay", "locals": {"a": "'x'", "b": "{'c': \\"}\\"}"}}, {"n": 1}]""",
+        """[{"f": "pay", "locals": [redacted:locals]}, {"n": 1}]""",
+    ),
+    (
+        """e="[{'locals': {'a': \\"it's }\\"}}]" level=error\nnext""",
+        """e="[{'locals': [redacted:locals]\nnext""",
+    ),
+    (
+        "│ ╭─── locals ────╮ │\n│ │ a = 'Sam Lee' │ │\n│ ╰───────────────╯ │\n",
+        "│ ╭─── locals ────╮ │\n[redacted:locals]│ ╰───────────────╯ │\n",
+    ),
     (
         "DETAIL:  Failing row contains (4242, null).",
         "DETAIL:  Failing row contains [redacted:row].",
@@ -58,6 +74,16 @@ ORDINARY = [
     "at 1764026456500000 us",
     "https://sqlalche.me/e/20/3o7r",
     "decorator @pytest.fixture",
+    # A network's own addresses tell where it failed, and nobody's name.
+    "connect() to 10.0.0.7:8000, 127.0.0.1, 192.168.1.2, 172.17.0.1, 0.0.0.0, ::1",
+    "listening on [::]:8000 and fe80::1",
+    "PostgreSQL 18.6.3, version 1.2.3.4, nginx/1.22.1, 2.0.44.1-rc",
+    "at 10:00:00:123 of 2025:11:24",
+    "Mozilla/5.0 (X11) Chrome/120.0.0.0 Safari/537.36",
+    "Package_for_KB3121255~31bf3856ad364e35~amd64~~6.1.1.1",
+    "block blk_-5500000005555559 and blk_5500000005555559",
+    "token=null, password: None, secret=''",
+    "locals are not shown",
 ]
 
 
