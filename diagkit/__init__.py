@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         audit_started_at as audit_started_at,
     )
     from diagkit.analyses.reconciliation import reconcile as reconcile
+    from diagkit.analyses.reviews import compare_findings as compare_findings
     from diagkit.analyses.sessions import (
         count_occupancy as count_occupancy,
         find_sessions as find_sessions,
@@ -182,6 +183,12 @@ if TYPE_CHECKING:
     from diagkit.report.postmortem import (
         check_report as check_report,
         render_report as render_report,
+    )
+    from diagkit.report.reviewing import render_review as render_review
+    from diagkit.report.runs import read_findings as read_findings
+    from diagkit.report.sidecar import (
+        add_review as add_review,
+        read_reviews as read_reviews,
     )
     from diagkit.signatures.catalogue import (
         Signature as Signature,
@@ -422,6 +429,7 @@ _HOME = {
         "audit_started_at",
     ),
     "diagkit.analyses.reconciliation": ("reconcile",),
+    "diagkit.analyses.reviews": ("compare_findings",),
     "diagkit.analyses.sessions": (
         "count_occupancy",
         "find_sessions",
@@ -453,6 +461,12 @@ _HOME = {
         "check_report",
         "render_report",
     ),
+    "diagkit.report.reviewing": ("render_review",),
+    "diagkit.report.runs": ("read_findings",),
+    "diagkit.report.sidecar": (
+        "add_review",
+        "read_reviews",
+    ),
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
 
@@ -474,11 +488,13 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: object) -> None:
-    """Load ``%diagkit``, and warn of cells that leave a connection in transaction."""
+    """Load ``%diagkit``; keep findings that are shown, warn of connections left."""
     import_module("diagkit.sources.notebookcells").load(shell)
     import_module("diagkit.cli.magic").load(shell)
+    import_module("diagkit.cli.formatter").load(shell)
 
 
 def unload_ipython_extension(shell: object) -> None:
-    """Warn no more: ``%unload_ext diagkit``."""
+    """Warn and keep no more: ``%unload_ext diagkit``."""
     import_module("diagkit.sources.notebookcells").unload(shell)
+    import_module("diagkit.cli.formatter").unload(shell)

@@ -6,11 +6,14 @@ import os
 import sys
 import warnings
 from importlib import import_module
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from diagkit.errors import DiagkitError, DiagkitWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Where it is set, a fault of diagkit itself is shown with its traceback.
 DEBUG = "DIAGKIT_DEBUG"
@@ -29,13 +32,19 @@ COMMANDS = (
     "pool",
     "ports",
     "report",
+    "review",
     "triage",
     "notebooks",
 )
 
 
-def build_app() -> typer.Typer:
+def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:
     """Put the commands together.
+
+    Parameters
+    ----------
+    names
+        Which: what one command needs is not to be imported for all of them.
 
     Returns
     -------
@@ -50,7 +59,9 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for name in COMMANDS:
+    # Without it, an application of one command has no commands.
+    app.callback()(_nothing)
+    for name in names:
         command = getattr(import_module(f"diagkit.cli.{name}"), name)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
@@ -76,7 +87,9 @@ def run(argv: list[str]) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("always", DiagkitWarning)
             warnings.showwarning = _tell
-            build_app()(args=argv, prog_name="diagkit", standalone_mode=True)
+            named = [name for name in argv[:1] if name in COMMANDS]
+            app = build_app(named or COMMANDS)
+            app(args=argv, prog_name="diagkit", standalone_mode=True)
     except DiagkitError as error:
         return _fail(str(error))
     except SystemExit as stop:
@@ -96,6 +109,10 @@ def run(argv: list[str]) -> int:
             f"{DEBUG}=1 to see where, and report it"
         )
     return 0
+
+
+def _nothing() -> None:
+    """Do nothing before a command."""
 
 
 def _fail(message: str) -> int:

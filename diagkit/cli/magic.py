@@ -70,6 +70,10 @@ def _compare(before: str, after: str) -> Any:
     return _clean(dk.compare_incidents(*sides))
 
 
+def _review(base: str, head: str) -> Any:
+    return dk.compare_findings(dk.read_findings(base), dk.read_findings(head))
+
+
 def _report(folder: str, output: str) -> Any:
     dk.render_report(dk.open_incident(folder), output)
     return f"report: {output}"
@@ -90,6 +94,7 @@ CALLS = {
     "triage": Call("triage FOLDER", _triage),
     "check": Call("check FOLDER", _check),
     "compare": Call("compare BEFORE AFTER", _compare, 2, 2),
+    "review": Call("review BASE HEAD", _review, 2, 2),
     "report": Call("report FOLDER OUTPUT", _report, 2, 2),
 }
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import diagkit as dk
+from diagkit.cli.gitfiles import NEXT, add_git_files
 from diagkit.cli.output import JsonOption, Section, show
 
 
@@ -16,6 +17,13 @@ def notebooks(
     folder: Annotated[Path, typer.Argument(help="Where to put them.")],
     force: Annotated[
         bool, typer.Option(help="Replace notebooks there that were changed.")
+    ] = False,
+    git: Annotated[
+        bool,
+        typer.Option(
+            "--git",
+            help="Write settings of git, pre-commit and nbdime at its root too.",
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -27,11 +35,13 @@ def notebooks(
 
     copied = copy_notebooks(folder, force=force)
     frame = pd.DataFrame({"notebook": [path.name for path in copied]})
-    show(
-        [Section("Notebooks", frame, ("notebook",))],
-        as_json=as_json,
-        notes=[f"open them with: {lab_command(folder)}"],
-    )
+    parts = [Section("Notebooks", frame, ("notebook",))]
+    notes = [f"open them with: {lab_command(folder)}"]
+    if git:
+        written = pd.DataFrame(add_git_files(folder))
+        parts.append(Section("Git", written, ("file", "done")))
+        notes.append(NEXT)
+    show(parts, as_json=as_json, notes=notes)
 
 
 def copy_notebooks(folder: Path, *, force: bool = False) -> list[Path]:

@@ -137,6 +137,31 @@ def join_findings(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return _order(frame.loc[order].reset_index(drop=True))
 
 
+def rows_by_id(findings: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return the rows of findings as text, by their ids.
+
+    Parameters
+    ----------
+    findings
+        FINDINGS, or some of its columns with ``id``.
+
+    Returns
+    -------
+    dict
+        A dict of text a row.
+
+    Examples
+    --------
+    >>> one = Finding("connection_leak", "pool", "code", "high", "3", "a.log", "x")
+    >>> [row["severity"] for row in rows_by_id(build_findings([one])).values()]
+    ['high']
+    """
+    names = [str(name) for name in findings.columns]
+    rows = findings.astype("str").itertuples(index=False, name=None)
+    made = (dict(zip(names, row, strict=True)) for row in rows)
+    return {row["id"]: row for row in made}
+
+
 def severity_rank(severity: str) -> int:
     """Return a severity's place in `SEVERITIES`, 0 being the least severe.
 

@@ -105,13 +105,18 @@ class Document:
     sections
         Its parts.
     findings
-        What the findings say: summaries by id.
+        FINDINGS, as rows by their ids; None where it does not list them all.
     """
 
     title: str
     lead: str
     sections: tuple[Section, ...]
-    findings: Mapping[str, str] = field(default_factory=dict)
+    findings: Mapping[str, Mapping[str, str]] | None = None
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What the findings say: summaries by id."""
+        return summarise(self.findings or {})
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -163,6 +168,22 @@ class Document:
             for section in self.sections
         )
         return replace(self, sections=tuple(sections))
+
+
+def summarise(findings: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return what findings say.
+
+    Parameters
+    ----------
+    findings
+        Rows of FINDINGS by their ids.
+
+    Returns
+    -------
+    dict
+        Summaries by id.
+    """
+    return {key: row["summary"] for key, row in findings.items()}
 
 
 def make_table(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import SourceFormatError
-from diagkit.report.document import Document, Field
+from diagkit.report.document import Document, Field, summarise
 from diagkit.report.narratives import Narrative, find_changed, merge_narrative, unpack
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ class Kept:
     narratives
         What stands in the fields, by their names.
     findings
-        What the findings said: summaries by id; None where the report does not say.
+        What was found: rows of FINDINGS by id; None where the report does not say.
     cells
         Cells of a notebook, as they are.
     """
 
     narratives: Mapping[str, Narrative] = field(default_factory=dict)
-    findings: Mapping[str, str] | None = None
+    findings: Mapping[str, Mapping[str, str]] | None = None
     cells: tuple[dict[str, Any], ...] = ()
 
 
@@ -65,13 +65,35 @@ def read_kept(path: Path) -> Kept:
     if not path.exists():
         return Kept()
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix in {".ipynb", ".json"}:
-            return READERS[path.suffix](json.loads(text))
+        return parse_kept(path.read_bytes(), path.suffix)
     except ValueError as error:
         msg = f"{path}: is no report that can be read ({error}); move it away first"
         raise SourceFormatError(msg) from None
-    return _read_page(text)
+
+
+def parse_kept(data: bytes, suffix: str) -> Kept:
+    """Read what people wrote into a report, from its bytes.
+
+    Parameters
+    ----------
+    data
+        The report, in UTF-8.
+    suffix
+        The ending of its name.
+
+    Returns
+    -------
+    Kept
+        Empty for what diagkit did not make.
+
+    Raises
+    ------
+    ValueError
+        If a notebook or a JSON report cannot be read.
+    """
+    if suffix in READERS:
+        return READERS[suffix](json.loads(data))
+    return _read_page(data.decode("utf-8"))
 
 
 def merge_document(document: Document, kept: Kept, *, accept: bool = False) -> Document:
@@ -91,7 +113,8 @@ def merge_document(document: Document, kept: Kept, *, accept: bool = False) -> D
     Document
         Its fields have what people wrote, and what of it no longer holds.
     """
-    before = document.findings if kept.findings is None else kept.findings
+    now = document.said
+    before = now if kept.findings is None else summarise(kept.findings)
 
     def merge(one: Field) -> Field:
         name = one.narrative.id
@@ -100,10 +123,10 @@ def merge_document(document: Document, kept: Kept, *, accept: bool = False) -> D
             kept.narratives.get(name),
             name,
             before,
-            document.findings,
+            now,
             accept=accept,
         )
-        return Field(narrative, tuple(find_changed(narrative, document.findings)))
+        return Field(narrative, tuple(find_changed(narrative, now)))
 
     sections = (
         replace(section, fields=tuple(map(merge, section.fields)))
@@ -147,7 +170,7 @@ def _read_notebook(book: Any) -> Kept:
 def _read_json(body: Any) -> Kept:
     rows = body.get("narratives", []) if isinstance(body, dict) else []
     found = {row["narrative"]: _narrative(row, row["text"]) for row in rows}
-    findings = {row["id"]: row["summary"] for row in body.get("findings", [])}
+    findings = {str(row["id"]): row for row in body.get("findings", [])}
     return Kept(found, findings)
 
 

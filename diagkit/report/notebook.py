@@ -49,7 +49,7 @@ def to_notebook(
     body = {
         "cells": _keep(cells, kept),
         "metadata": {
-            "diagkit": {"findings": dict(document.findings)},
+            "diagkit": {"findings": document.findings},
             "kernelspec": KERNEL,
             "language_info": {"name": "python"},
         },

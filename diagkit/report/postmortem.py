@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +13,13 @@ from diagkit.analyses.leaks import count_signatures
 from diagkit.analyses.percentages import count_policies
 from diagkit.errors import (
     SettingError,
-    SourceAccessError,
     SourceNotFoundError,
     suggest,
 )
 from diagkit.frames.claims import CLAIMS
 from diagkit.redaction.text import redact_frame, redact_text
+from diagkit.report.document import summarise
+from diagkit.report.files import write_whole
 from diagkit.report.keeping import Kept, merge_document, read_kept
 from diagkit.report.narratives import Claim
 from diagkit.report.notebook import to_notebook
@@ -29,6 +28,7 @@ from diagkit.report.printing import to_pdf
 from diagkit.report.sections import build_document
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     import pandas as pd
@@ -153,7 +153,9 @@ def render_report(
     if path.suffix not in WRITTEN_IN:
         document = document.map_words(redactor.text)
     body = FORMATS[path.suffix](Report(document, clean, redactor, kept))
-    _write(path, body if isinstance(body, bytes) else body.encode("utf-8", "replace"))
+    write_whole(
+        path, body if isinstance(body, bytes) else body.encode("utf-8", "replace")
+    )
 
 
 def check_report(
@@ -199,11 +201,11 @@ def check_report(
         document.map_text(lambda text: redact_text(text).text), kept
     )
     claims = [claim for one in merged.fields for claim in one.claims]
-    before = kept.findings or {}
+    before, now = summarise(kept.findings or {}), merged.said
     claims += [
-        Claim("", key, before.get(key, ""), merged.findings.get(key, ""))
-        for key in dict.fromkeys([*before, *merged.findings])
-        if before.get(key) != merged.findings.get(key)
+        Claim("", key, before.get(key, ""), now.get(key, ""))
+        for key in dict.fromkeys([*before, *now])
+        if before.get(key) != now.get(key)
     ]
     return CLAIMS.build(
         {
@@ -357,21 +359,3 @@ def _footer(redactor: Redactor) -> str:
         f"Made by diagkit {diagkit.__version__}. Redacted before writing: "
         f"{redactor.count} replacement{s} of secrets and personal data."
     )
-
-
-def _write(path: Path, body: bytes) -> None:
-    """Write a whole file or nothing: a reader never sees half a report."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".diagkit-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(body)
-            # mkstemp makes files for the owner alone; a report is to be shared.
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        msg = f"{path}: cannot be written ({error.strerror or error})"
-        raise SourceAccessError(msg) from None

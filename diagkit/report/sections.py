@@ -10,7 +10,7 @@ import diagkit
 from diagkit.analyses.ports import document_ports
 from diagkit.analyses.timeline import list_moments
 from diagkit.analyses.triage import weigh_diagnosis
-from diagkit.frames.findings import severity_rank
+from diagkit.frames.findings import rows_by_id, severity_rank
 from diagkit.report.details import (
     show_audit,
     show_checkouts,
@@ -79,7 +79,7 @@ def build_document(diagnosis: Diagnosis) -> Document:
         diagnosis.incident.title,
         _lead(diagnosis),
         tuple(section for section in made if section),
-        dict(zip(findings["id"], findings["summary"], strict=True)),
+        rows_by_id(findings),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -63,7 +64,9 @@ def test_only_public_names_are_used(path: Path) -> None:
     for cell in read(path).cells:
         if cell.cell_type != "code":
             continue
-        for node in ast.walk(ast.parse(cell.source)):
+        for node in ast.walk(
+            ast.parse(TransformerManager().transform_cell(cell.source))
+        ):
             if isinstance(node, ast.ImportFrom):
                 assert not (node.module or "").startswith("diagkit")
             if (
