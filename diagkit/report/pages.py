@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 HIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
+# Cells up to so many characters are words, names (broken on paper only), and ids.
+WORD, NAME, ID = 16, 24, 48
+FINDING = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|$~&])")
 
 
@@ -164,6 +167,14 @@ def _pack_field(field: Field, *, with_text: bool) -> str:
     return pack({**data, "text": field.narrative.text} if with_text else data)
 
 
+def _width(cell: str) -> Markup:
+    """Keep a word, and a name, on one line: long texts beside it would break it."""
+    if len(cell) <= WORD:
+        return Markup(' class="short"')
+    name = len(cell) <= NAME or (len(cell) <= ID and FINDING.fullmatch(cell))
+    return Markup(' class="name"' if name else "")
+
+
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -178,6 +189,7 @@ def _environment() -> jinja2.Environment:
         "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     )
     environment.filters["pack"] = pack
+    environment.filters["width"] = _width
     environment.filters["words"] = write_words
     environment.filters["field"] = _pack_field
     environment.filters["plain"] = lambda text: escape_markdown(spell_out(str(text)))

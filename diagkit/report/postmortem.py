@@ -289,7 +289,8 @@ def _notebook(report: Report) -> str:
 
 
 def _pdf(report: Report) -> bytes:
-    return to_pdf(_html(report))
+    # On paper nobody unfolds anything; of a log there is no such tag in a page.
+    return to_pdf(_html(report).replace("<details>", "<details open>"))
 
 
 def _json(report: Report) -> str:

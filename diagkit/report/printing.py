@@ -57,8 +57,8 @@ def find_browser() -> str:
         found = shutil.which(name)
         if found:
             return found
-    said = f"{BROWSER}={named} is none" if named else f"none of {', '.join(BROWSERS)}"
-    msg = f"a PDF needs a browser: {said} is installed; write .html and print it"
+    said = f"{BROWSER}={named} is not" if named else f"none of {', '.join(BROWSERS)} is"
+    msg = f"a PDF needs a browser: {said} installed; write .html and print it"
     raise SourceNotFoundError(msg)
 
 
