@@ -8,44 +8,32 @@ static form needs no ipywidgets.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import DiagkitError, MissingExtraError, SettingError, suggest
-from diagkit.widgets.pages import escape, to_static, to_table
+from diagkit.widgets.controls import fit_options, make_control
+from diagkit.widgets.pages import escape, spell, to_static, to_tables
+from diagkit.widgets.stage import Stage
 
 if TYPE_CHECKING:
-    from diagkit.widgets.pages import StaticView, View
+    from collections.abc import Sequence
+
+    from diagkit.charts.canvas import Canvas
+    from diagkit.widgets.controls import Control
+    from diagkit.widgets.pages import Bar, StaticView, View
 
 Settings = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Control:
-    """What sets one setting, or the two ends of a range.
-
-    Attributes
-    ----------
-    kind
-        ``choice`` (one of the options), ``range`` (two of them, in order), or
-        ``number``.
-    label
-        What stands before it.
-    names
-        The settings that it sets.
-    options
-        Texts and the values that they stand for. A range that begins with the first
-        option, or ends with the last, has no bound there: None.
-    """
-
-    kind: str
-    label: str
-    names: tuple[str, ...]
-    options: tuple[tuple[str, Any], ...] = ()
+NO_BAR: tuple[tuple[str, str | None], ...] = (("all in view", None),)
+# Long names and code are folded, not cut.
+WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere"'
 
 
 class Explorer(ABC):
     """A view of frames that people move with controls.
+
+    What is clicked on the picture, or chosen by its name, is the setting ``bar``: it
+    is part of the code like every other, so that a finding made by clicking can be
+    reviewed.
 
     Parameters
     ----------
@@ -60,7 +48,8 @@ class Explorer(ABC):
         If there is no such setting.
     """
 
-    caption = "records"
+    # What the list is called in which a bar is chosen.
+    of = "records of"
 
     def __init__(self, defaults: Settings, settings: Settings) -> None:
         self._defaults = defaults
@@ -68,8 +57,11 @@ class Explorer(ABC):
         self.settings: Settings = {**defaults, **settings}
         self._widgets: dict[tuple[str, ...], Any] = {}
         self._shown: dict[str, Any] = {}
+        self._bars: tuple[Bar, ...] = ()
+        self._stage: Any = None
         self._box: Any = None
-        self._quiet = False
+        self._quiet = self._moved = False
+        self._drawn_on: Canvas | None = None
 
     @abstractmethod
     def controls(self) -> list[Control]:
@@ -106,7 +98,50 @@ class Explorer(ABC):
         StaticView
             A picture with its text, the table of the records, and the code.
         """
-        return to_static(self.view(), self.caption, self.as_code())
+        return to_static(self.view(), self.as_code())
+
+    @property
+    def canvas(self) -> Canvas:
+        """What the pictures are drawn on, made when the first is."""
+        if self._drawn_on is None:
+            from diagkit.charts.canvas import Canvas
+
+            self._drawn_on = Canvas()
+        return self._drawn_on
+
+    def pick(self, bars: Sequence[Bar]) -> int | None:
+        """Return which bar is chosen.
+
+        Parameters
+        ----------
+        bars
+            Those in view.
+
+        Returns
+        -------
+        int or None
+            Its place; None where none is, or where a control took it out of view.
+
+        Raises
+        ------
+        SettingError
+            If the setting ``bar`` is none of them.
+        """
+        wanted = self.settings["bar"]
+        known = [bar.value for bar in bars]
+        if wanted is None or wanted in known:
+            return None if wanted is None else known.index(wanted)
+        if self._moved:
+            self.settings["bar"] = None
+            return None
+        if not known:
+            msg = f"bar={wanted!r}: there is nothing in view"
+            raise SettingError(msg)
+        msg = (
+            f"bar={wanted!r} is none of those in view, {known[0]} to {known[-1]}"
+            f"{suggest(str(wanted), known)}"
+        )
+        raise SettingError(msg)
 
     def set(self, **settings: Any) -> None:
         """Set settings, as the controls do.
@@ -123,26 +158,25 @@ class Explorer(ABC):
         """
         self._check(settings)
         self.settings.update(settings)
-        self.refresh()
+        self._move("bar" not in settings)
 
     def refresh(self) -> None:
         """Draw again; an error is shown in the view's place."""
         if self._box is None:
             return
-        self._quiet = True
-        try:
-            self._fit_controls()
-        finally:
-            self._quiet = False
+        self._fit_quietly()
         try:
             view = self.view()
         except DiagkitError as error:
             self.tell(error)
             return
-        self._shown["picture"].value = view.picture
+        # The picture first: it is what somebody waits for.
+        self._stage.draw(view)
         self._shown["says"].value = f"<p>{escape(view.says, 500)}</p>"
-        self._shown["records"].value = to_table(view, self.caption)
-        self._shown["code"].value = self.as_code()
+        self._shown["records"].value = to_tables(view.tables)
+        self._shown["code"].value = f"<code {WRAPPED}>{escape(self.as_code(), 2000)}</code>"
+        self._stage.lay(view)
+        self._fit_bars(view)
 
     def tell(self, error: DiagkitError) -> None:
         """Show an error where the picture's text stands.
@@ -172,9 +206,10 @@ class Explorer(ABC):
     def close(self) -> None:
         """Take the widgets away."""
         if self._box is not None:
+            self._stage.close()
             for one in (*self._widgets.values(), *self._shown.values(), self._box):
                 one.close()
-        self._box = None
+        self._box = self._stage = None
         self._widgets, self._shown = {}, {}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
@@ -192,24 +227,32 @@ class Explorer(ABC):
     def _build(self) -> Any:
         widgets = _ipywidgets()
         for control in self.controls():
-            made = _make(widgets, control)
+            made = make_control(widgets, control)
             made.observe(self._changed, names="value")
             self._widgets[control.names] = made
-        wide = widgets.Layout(width="100%")
+        self._stage = Stage(widgets, self._clicked)
+        bars = widgets.Dropdown(
+            options=NO_BAR,
+            description=self.of,
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="auto", max_width="100%"),
+        )
+        bars.observe(self._chose, names="value")
+        whole = widgets.Layout(width="auto", max_width="100%", overflow="auto hidden")
         self._shown = {
             "says": widgets.HTML(),
-            "picture": widgets.Image(format="png", layout=wide),
+            "bars": bars,
             "records": widgets.HTML(),
-            "code": widgets.Text(description="as code", disabled=True, layout=wide),
+            "code": widgets.HTML(layout=whole),
         }
         left = widgets.VBox(
-            [self._shown["says"], self._shown["picture"], self._shown["code"]],
+            [self._shown["says"], self._stage.box, self._shown["code"]],
             layout=widgets.Layout(flex="3 1 480px", min_width="0"),
         )
-        right = widgets.Box(
-            [self._shown["records"]],
+        right = widgets.VBox(
+            [bars, self._shown["records"]],
             layout=widgets.Layout(
-                flex="2 1 320px", min_width="0", max_height="560px", overflow="auto"
+                flex="2 1 320px", min_width="0", max_height="640px", overflow="auto"
             ),
         )
         flow = widgets.Layout(flex_flow="row wrap")
@@ -234,17 +277,56 @@ class Explorer(ABC):
                 self.settings.update(zip(control.names, ends, strict=True))
             else:
                 self.settings[control.names[0]] = value
-        self.refresh()
+        self._move(True)
+
+    def _clicked(self, place: int) -> None:
+        """Choose the bar that was clicked; clicked again, none is chosen."""
+        bar = self._bars[place].value
+        self.settings["bar"] = None if self.settings["bar"] == bar else bar
+        self._move(False)
+
+    def _chose(self, change: Any) -> None:
+        if not self._quiet:
+            self.settings["bar"] = change["new"]
+            self._move(False)
+
+    def _move(self, moved: bool) -> None:
+        """Draw again; a bar that was moved out of view is not chosen any more."""
+        self._moved = moved
+        try:
+            self.refresh()
+        finally:
+            self._moved = False
+
+    def _fit_bars(self, view: View) -> None:
+        self._bars = view.bars
+        made = self._shown["bars"]
+        known = [(spell(one.label, 60), one.value) for one in (*view.bars, *view.others)]
+        options = (*NO_BAR, *known)
+        self._quiet = True
+        try:
+            if tuple(made.options) != options:
+                made.options = options
+            made.value = self.settings.get("bar")
+        finally:
+            self._quiet = False
+
+    def _fit_quietly(self) -> None:
+        self._quiet = True
+        try:
+            self._fit_controls()
+        finally:
+            self._quiet = False
 
     def _fit_controls(self) -> None:
         """Give the controls the options that there are now, and the settings."""
         for control in self.controls():
             made = self._widgets[control.names]
             values = [self.settings[name] for name in control.names]
-            if control.kind == "number":
+            if control.kind in ("number", "check"):
                 made.value = values[0]
                 continue
-            options = _with(control, values)
+            options = fit_options(control, values)
             if tuple(made.options) != options:
                 made.options = options
             known = [value for _, value in options]
@@ -254,46 +336,6 @@ class Explorer(ABC):
                 low = known[0] if values[0] is None else values[0]
                 high = known[-1] if values[1] is None else values[1]
                 made.value = (low, high)
-
-
-def _with(control: Control, values: list[Any]) -> tuple[tuple[str, Any], ...]:
-    """Return the options, with a value that somebody set and that is none of them."""
-    known = {value for _, value in control.options}
-    more = [
-        (str(value), value)
-        for value in values
-        if value is not None and value not in known
-    ]
-    if not more:
-        return control.options
-    if control.kind == "choice":
-        return (*control.options, *more)
-    # Times are written so that they sort as texts.
-    return tuple(sorted((*control.options, *more), key=lambda option: option[1]))
-
-
-def _make(widgets: Any, control: Control) -> Any:
-    style = {"description_width": "initial"}
-    if control.kind == "number":
-        return widgets.BoundedFloatText(
-            value=0.0,
-            min=0.0,
-            max=1e12,
-            step=1.0,
-            description=control.label,
-            style=style,
-        )
-    if control.kind == "choice":
-        return widgets.Dropdown(
-            options=control.options, description=control.label, style=style
-        )
-    return widgets.SelectionRangeSlider(
-        options=control.options,
-        description=control.label,
-        style=style,
-        continuous_update=False,
-        layout=widgets.Layout(width="min(640px, 100%)"),
-    )
 
 
 def _ipywidgets() -> Any:

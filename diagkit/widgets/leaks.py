@@ -1,0 +1,178 @@
+"""LeakExplorer: events of a log over time, and the records behind each bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from diagkit.analyses.leakviews import LeakBook, LeakView, view_leaks
+from diagkit.analyses.moments import STEPS, divide_time, write_moment
+from diagkit.charts.canvas import Margins
+from diagkit.charts.leaks import plot_leaks
+from diagkit.charts.timeaxis import fit_time
+from diagkit.frames.incidents import MARKS
+from diagkit.widgets.controls import Control, same, with_all
+from diagkit.widgets.explorer import Explorer
+from diagkit.widgets.pages import Bar, Table, View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ROWS = 25
+HEIGHT_IN = 4.2
+# At the right stands the legend.
+MARGINS = Margins(left=0.65, right=3.0, top=0.65, bottom=0.6)
+UNDATED = "undated"
+DEFAULTS: dict[str, Any] = {
+    "since": None,
+    "until": None,
+    "every": None,
+    "signature": None,
+    "logger": None,
+    "bar": None,
+}
+
+
+class LeakExplorer(Explorer):
+    """Events of a log to look into: over time, and the records behind each bar.
+
+    Parameters
+    ----------
+    leaks
+        LEAKS.
+    logs
+        LOGS in which they were found: with them it is seen where the log has no record
+        at all.
+    marks
+        MARKS: deploys, migrations, restarts.
+    settings
+        ``since``, ``until`` (times), ``every`` (length of a bin: ``"1min"``; one that
+        makes more than 120 bars is made longer), ``signature``, ``logger`` (names),
+        ``bar`` (the beginning of a bin whose records are shown, or ``undated``).
+
+    Raises
+    ------
+    ContractError
+        If a frame is none of its contract.
+    SettingError
+        If a setting has no meaning.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from diagkit.frames.leaks import LEAKS
+    >>> times = pd.to_datetime(["2025-11-24 10:00:30Z", "2025-11-24 10:02:10Z"])
+    >>> leaks = LEAKS.build({"timestamp": times, "signature": "x", "kind": "leak",
+    ...     "severity": "high", "source": "a.log", "line": [1, 7], "message": "gone"})
+    >>> explorer = LeakExplorer(leaks, every="1min", bar="2025-11-24T10:02:00.000Z")
+    >>> explorer.as_code()
+    "dk.LeakExplorer(leaks, every='1min', bar='2025-11-24T10:02:00.000Z')"
+    >>> page = str(explorer.static())
+    >>> "a.log:7" in page, "a.log:1<" in page
+    (True, False)
+    """
+
+    def __init__(
+        self,
+        leaks: pd.DataFrame,
+        logs: pd.DataFrame | None = None,
+        marks: pd.DataFrame | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(dict(DEFAULTS), settings)
+        self._book = LeakBook.from_frames(leaks, logs)
+        self._marks = None if marks is None else MARKS.check(marks)
+        self._given = ("leaks", *(["logs"] if logs is not None else []))
+        self._choices: list[Control] | None = None
+        # What has no meaning is told at once, not when it is drawn.
+        self.pick(_bars(self._select()))
+
+    def arguments(self) -> tuple[str, ...]:
+        """Return the names that `as_code` gives to what is explored."""
+        return (*self._given, *(["marks=marks"] if self._marks is not None else []))
+
+    def controls(self) -> list[Control]:
+        """Return the controls: time, length of a bin, signature, logger."""
+        if self._choices is None:
+            span, groups = self._book.span, self._book.groups
+            ends = [pd.Timestamp(at, unit="us", tz="UTC") for at in span or ()]
+            times = divide_time(*ends) if ends else ["", ""]
+            names = {name: sorted(set(groups[name])) for name in ("signature", "logger")}
+            self._choices = [
+                Control("range", "time (UTC)", ("since", "until"), same(times)),
+                Control("choice", "bin", ("every",), (("fitting", None), *same(STEPS))),
+                *(
+                    Control("choice", name, (name,), with_all(values))
+                    for name, values in names.items()
+                ),
+            ]
+        return self._choices
+
+    def view(self) -> View:
+        """Draw what the settings ask for."""
+        selected = self._select()
+        bars = _bars(selected)
+        others = _others(selected)
+        (ax,) = self.canvas.clear(HEIGHT_IN, MARGINS)
+        plot_leaks(selected.line, ax=ax, marks=self._in_view(selected), total=False)
+        fit_time(ax, selected.edges)
+        area = self.canvas.area([ax])
+        chosen = self.pick((*bars, *others))
+        rows, caption = selected.rows, "Records in view, the first first"
+        if chosen is not None and chosen < len(bars):
+            self.canvas.outline(area.part(chosen, len(bars), rows=False))
+            rows = rows[slice(*selected.bounds[chosen : chosen + 2])]
+            caption = f"Records of {bars[chosen].label}"
+        elif chosen is not None:
+            rows, caption = selected.undated, "Records without a time"
+        return View(
+            self.canvas.to_png(),
+            _say(ax.get_title(loc="left"), selected),
+            (_table(selected, rows, caption),),
+            bars,
+            area,
+            others=others,
+        )
+
+    def _select(self) -> LeakView:
+        chosen = {name: self.settings[name] for name in DEFAULTS if name != "bar"}
+        return view_leaks(self._book, **chosen)
+
+    def _in_view(self, selected: LeakView) -> pd.DataFrame | None:
+        if self._marks is None or len(selected.edges) < 2:
+            return None
+        low, high = pd.to_datetime(selected.edges[[0, -1]], unit="us", utc=True)
+        return self._marks[self._marks["timestamp"].between(low, high)]
+
+
+def _bars(selected: LeakView) -> tuple[Bar, ...]:
+    begins = [write_moment(at) for at in selected.line.index]
+    counts = (selected.bounds[1:] - selected.bounds[:-1]).tolist()
+    return tuple(
+        Bar(begin, f"{_plain(begin)} UTC, {selected.every}: {_events(count)}")
+        for begin, count in zip(begins, counts, strict=True)
+    )
+
+
+def _others(selected: LeakView) -> tuple[Bar, ...]:
+    count = len(selected.undated)
+    return (Bar(UNDATED, f"without a time: {_events(count)}"),) if count else ()
+
+
+def _table(selected: LeakView, rows: NDArray[Any], caption: str) -> Table:
+    shown = selected.records(rows, ROWS)
+    return Table(caption, shown, len(rows) - len(shown))
+
+
+def _say(title: str, selected: LeakView) -> str:
+    said = " ".join(title.replace("\\$", "$").split())
+    return f"{said}; {len(selected.line)} bars of {selected.every}"
+
+
+def _plain(begin: str) -> str:
+    return begin.replace("T", " ").removesuffix("Z").removesuffix(".000")
+
+
+def _events(count: int) -> str:
+    return f"{count} event{'' if count == 1 else 's'}"
