@@ -210,7 +210,10 @@ if TYPE_CHECKING:
     from diagkit.sources.recorder import PoolRecorder as PoolRecorder
     from diagkit.sources.schemas import read_schema as read_schema
     from diagkit.sources.watches import watch_server as watch_server
+    from diagkit.widgets.board import IncidentBoard as IncidentBoard
+    from diagkit.widgets.leaks import LeakExplorer as LeakExplorer
     from diagkit.widgets.pool import PoolExplorer as PoolExplorer
+    from diagkit.widgets.progress import ProgressExplorer as ProgressExplorer
 
 # Where each public name lives. Modules are listed by room; __all__ is sorted below.
 _HOME = {
@@ -427,7 +430,10 @@ _HOME = {
     "diagkit.charts.leaks": ("plot_leaks",),
     "diagkit.charts.pool": ("plot_pool",),
     "diagkit.charts.progress": ("plot_started_at",),
+    "diagkit.widgets.board": ("IncidentBoard",),
+    "diagkit.widgets.leaks": ("LeakExplorer",),
     "diagkit.widgets.pool": ("PoolExplorer",),
+    "diagkit.widgets.progress": ("ProgressExplorer",),
     "diagkit.redaction.text": (
         "redact_frame",
         "redact_text",

@@ -223,7 +223,8 @@ def _ends(outcome: pd.Series) -> Ints:
     said = pd.Categorical(outcome)
     other = len(ENDS) - 1
     places = [
-        ENDS.index(name) if name in ENDS else other for name in map(str, said.categories)
+        ENDS.index(name) if name in ENDS else other
+        for name in map(str, said.categories)
     ]
     # A missing one has the code -1, which is the last.
     return np.array([*places, other], dtype=np.int64)[said.codes]

@@ -123,9 +123,7 @@ class PoolSeries:
             at[0] = low
         columns = (one[part] for one in (self.out, self.waiting, self.size))
         fine = None if self.fine is None else self.fine.cut(low, high)
-        return PoolSeries(
-            self.name, at, *columns, self.capacity[part], self.step, fine
-        )
+        return PoolSeries(self.name, at, *columns, self.capacity[part], self.step, fine)
 
     def thin(self, columns: int) -> PoolSeries:
         """Return the samples that can be seen in a picture of so many columns.
@@ -170,7 +168,9 @@ class PoolSeries:
         found = []
         for values in (self.out, self.waiting):
             most = np.full(len(begin), np.nan)
-            some = np.flatnonzero((end > first) & (edges[1:] > self.at[:1].max(initial=0)))
+            some = np.flatnonzero(
+                (end > first) & (edges[1:] > self.at[:1].max(initial=0))
+            )
             if len(some):
                 # A bin's samples, then those up to the next bin's: every second.
                 cuts = np.column_stack([first[some], end[some]]).ravel()

@@ -146,7 +146,11 @@ def thin_samples(samples: pd.DataFrame, bins: int, names: list[str]) -> pd.DataF
     at = microseconds(samples["timestamp"])
     figures = [samples[name].to_numpy(dtype=float, na_value=np.nan) for name in names]
     keep = thin_places(at, figures, bins)
-    return samples if len(keep) == len(samples) else samples.iloc[keep].reset_index(drop=True)
+    return (
+        samples
+        if len(keep) == len(samples)
+        else samples.iloc[keep].reset_index(drop=True)
+    )
 
 
 def _in_order(samples: pd.DataFrame) -> pd.DataFrame:

@@ -47,6 +47,10 @@ class Area:
     top: float
     bottom: float
 
+    def with_labels(self) -> Area:
+        """Return the area with what stands left of it: rows are chosen by name too."""
+        return Area(0.004, self.right, self.top, self.bottom)
+
     def part(self, place: int, count: int, *, rows: bool) -> Area:
         """Return one of equal parts.
 
@@ -79,15 +83,16 @@ class Area:
 
 
 class Canvas:
-    r"""A figure that is drawn again and again.
+    r"""Figures that are drawn again and again, a figure a kind of picture.
 
-    Nothing on it is moved to make room, so that a redraw is one pass, and whoever shows
-    the picture knows where its axes lie.
+    Nothing on them is moved to make room, so that a redraw is one pass, and whoever
+    shows the picture knows where its axes lie. The axes are kept: to make new ones, with
+    all their ticks, takes as long as to draw what is on them.
 
     Examples
     --------
     >>> canvas = Canvas()
-    >>> (ax,) = canvas.clear(4.0)
+    >>> (ax,) = canvas.clear("leaks", 4.0)
     >>> canvas.area([ax]).bottom
     0.85
     >>> canvas.to_png()[:4]
@@ -95,16 +100,22 @@ class Canvas:
     """
 
     def __init__(self) -> None:
-        self._figure = Figure(figsize=(WIDTH_IN, 4.0), dpi=DPI)
-        FigureCanvasAgg(self._figure)
+        self._sheets: dict[tuple[str, int], tuple[Figure, list[Axes]]] = {}
+        self._figure = Figure()
 
     def clear(
-        self, height_in: float, margins: Margins | None = None, count: int = 1
+        self,
+        kind: str,
+        height_in: float,
+        margins: Margins | None = None,
+        count: int = 1,
     ) -> list[Axes]:
         """Take away what is drawn.
 
         Parameters
         ----------
+        kind
+            Of picture: axes are used again for the same one.
         height_in
             Of the picture, in inches.
         margins
@@ -115,12 +126,17 @@ class Canvas:
         Returns
         -------
         list of matplotlib.axes.Axes
-            New ones, to draw on.
+            Empty ones, to draw on.
         """
         room = margins or Margins()
-        self._figure.clear()
+        if (kind, count) not in self._sheets:
+            self._sheets[kind, count] = _make(count)
+        self._figure, axes = self._sheets[kind, count]
+        for artist in list(self._figure.artists):
+            artist.remove()
+        for ax in axes:
+            _wipe(ax)
         self._figure.set_size_inches(WIDTH_IN, height_in)
-        axes = self._figure.subplots(count, 1, sharex=True, squeeze=False)
         self._figure.subplots_adjust(
             left=room.left / WIDTH_IN,
             right=1 - room.right / WIDTH_IN,
@@ -128,7 +144,24 @@ class Canvas:
             bottom=room.bottom / height_in,
             hspace=0.12,
         )
-        return list(axes[:, 0])
+        return axes
+
+    def take_title(self, ax: Axes) -> str:
+        """Take away the title of axes: it is written beside the picture.
+
+        Parameters
+        ----------
+        ax
+            As `clear` returned them.
+
+        Returns
+        -------
+        str
+            The title, in one line.
+        """
+        title = " ".join(ax.get_title(loc="left").replace("\\$", "$").split())
+        ax.set_title("", loc="left")
+        return title
 
     def area(self, axes: Sequence[Axes]) -> Area:
         """Tell where axes lie on the picture.
@@ -183,3 +216,22 @@ class Canvas:
             out, format="png", metadata={"Software": None}, pil_kwargs=dict(PNG)
         )
         return out.getvalue()
+
+
+def _make(count: int) -> tuple[Figure, list[Axes]]:
+    figure = Figure(dpi=DPI)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(count, 1, sharex=True, squeeze=False)
+    return figure, list(axes[:, 0])
+
+
+def _wipe(ax: Axes) -> None:
+    legend = ax.get_legend()
+    if legend is not None:
+        legend.remove()
+    for artist in [*ax.lines, *ax.collections, *ax.patches, *ax.texts, *ax.artists]:
+        artist.remove()
+    ax.containers.clear()
+    ax.set_title("", loc="left")
+    ax.relim()
+    ax.autoscale()

@@ -237,7 +237,9 @@ def draw_waits(table: pd.DataFrame, ax: Axes | None = None, limit: int = 20) -> 
     else:
         ax.text(0.5, 0, "no wait", transform=ax.get_yaxis_transform(), ha="center")
     if not ax.get_title(loc="left"):
-        ax.set_title(_fold(_conclude_waits(rows)), loc="left", fontsize=11, pad=24, y=1.0)
+        ax.set_title(
+            _fold(_conclude_waits(rows)), loc="left", fontsize=11, pad=24, y=1.0
+        )
     left = [f"{known - len(rows)} more operations"] if known > limit else []
     if len(table) > known:
         left.append(f"{len(table) - known} operations without a known wait")

@@ -285,7 +285,7 @@ def _dress(ax: Axes) -> None:
         ax.set_ylabel("connections")
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.spines[["top", "right"]].set_visible(False)
     if ax.lines:
         dress_time(ax)

@@ -48,8 +48,8 @@ class Explorer(ABC):
         If there is no such setting.
     """
 
-    # What the list is called in which a bar is chosen.
-    of = "records of"
+    # What the list is called in which a bar is chosen, and the setting that it sets.
+    of, picked = "records of", "bar"
 
     def __init__(self, defaults: Settings, settings: Settings) -> None:
         self._defaults = defaults
@@ -109,6 +109,25 @@ class Explorer(ABC):
             self._drawn_on = Canvas()
         return self._drawn_on
 
+    def view_within(self, other: Explorer, **settings: Any) -> View:
+        """Draw a view as a part of another explorer, on its canvas.
+
+        Parameters
+        ----------
+        other
+            The one that shows it.
+        settings
+            Those that are not the usual ones.
+
+        Returns
+        -------
+        View
+            The view.
+        """
+        self.settings = {**self._defaults, **settings}
+        self._drawn_on, self._moved = other.canvas, other._moved
+        return self.view()
+
     def pick(self, bars: Sequence[Bar]) -> int | None:
         """Return which bar is chosen.
 
@@ -127,18 +146,18 @@ class Explorer(ABC):
         SettingError
             If the setting ``bar`` is none of them.
         """
-        wanted = self.settings["bar"]
+        wanted = self.settings[self.picked]
         known = [bar.value for bar in bars]
         if wanted is None or wanted in known:
             return None if wanted is None else known.index(wanted)
         if self._moved:
-            self.settings["bar"] = None
+            self.settings[self.picked] = None
             return None
         if not known:
-            msg = f"bar={wanted!r}: there is nothing in view"
+            msg = f"{self.picked}={wanted!r}: there is nothing in view"
             raise SettingError(msg)
         msg = (
-            f"bar={wanted!r} is none of those in view, {known[0]} to {known[-1]}"
+            f"{self.picked}={wanted!r} is none of those in view, {known[0]} to {known[-1]}"
             f"{suggest(str(wanted), known)}"
         )
         raise SettingError(msg)
@@ -158,7 +177,7 @@ class Explorer(ABC):
         """
         self._check(settings)
         self.settings.update(settings)
-        self._move("bar" not in settings)
+        self._move(self.picked not in settings)
 
     def refresh(self) -> None:
         """Draw again; an error is shown in the view's place."""
@@ -174,7 +193,9 @@ class Explorer(ABC):
         self._stage.draw(view)
         self._shown["says"].value = f"<p>{escape(view.says, 500)}</p>"
         self._shown["records"].value = to_tables(view.tables)
-        self._shown["code"].value = f"<code {WRAPPED}>{escape(self.as_code(), 2000)}</code>"
+        self._shown[
+            "code"
+        ].value = f"<code {WRAPPED}>{escape(self.as_code(), 2000)}</code>"
         self._stage.lay(view)
         self._fit_bars(view)
 
@@ -282,12 +303,13 @@ class Explorer(ABC):
     def _clicked(self, place: int) -> None:
         """Choose the bar that was clicked; clicked again, none is chosen."""
         bar = self._bars[place].value
-        self.settings["bar"] = None if self.settings["bar"] == bar else bar
+        chosen = self.settings[self.picked]
+        self.settings[self.picked] = None if chosen == bar else bar
         self._move(False)
 
     def _chose(self, change: Any) -> None:
         if not self._quiet:
-            self.settings["bar"] = change["new"]
+            self.settings[self.picked] = change["new"]
             self._move(False)
 
     def _move(self, moved: bool) -> None:
@@ -301,13 +323,15 @@ class Explorer(ABC):
     def _fit_bars(self, view: View) -> None:
         self._bars = view.bars
         made = self._shown["bars"]
-        known = [(spell(one.label, 60), one.value) for one in (*view.bars, *view.others)]
+        known = [
+            (spell(one.label, 60), one.value) for one in (*view.bars, *view.others)
+        ]
         options = (*NO_BAR, *known)
         self._quiet = True
         try:
             if tuple(made.options) != options:
                 made.options = options
-            made.value = self.settings.get("bar")
+            made.value = self.settings[self.picked]
         finally:
             self._quiet = False
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROWS = 25
-HEIGHT_IN = 4.2
+HEIGHT_IN = 4.0
 # At the right stands the legend.
-MARGINS = Margins(left=0.65, right=3.0, top=0.65, bottom=0.6)
+MARGINS = Margins(left=0.65, right=3.0, top=0.4, bottom=0.6)
 UNDATED = "undated"
 DEFAULTS: dict[str, Any] = {
     "since": None,
@@ -98,7 +98,9 @@ class LeakExplorer(Explorer):
             span, groups = self._book.span, self._book.groups
             ends = [pd.Timestamp(at, unit="us", tz="UTC") for at in span or ()]
             times = divide_time(*ends) if ends else ["", ""]
-            names = {name: sorted(set(groups[name])) for name in ("signature", "logger")}
+            names = {
+                name: sorted(set(groups[name])) for name in ("signature", "logger")
+            }
             self._choices = [
                 Control("range", "time (UTC)", ("since", "until"), same(times)),
                 Control("choice", "bin", ("every",), (("fitting", None), *same(STEPS))),
@@ -114,10 +116,10 @@ class LeakExplorer(Explorer):
         selected = self._select()
         bars = _bars(selected)
         others = _others(selected)
-        (ax,) = self.canvas.clear(HEIGHT_IN, MARGINS)
+        (ax,) = self.canvas.clear("leaks", HEIGHT_IN, MARGINS)
         plot_leaks(selected.line, ax=ax, marks=self._in_view(selected), total=False)
         fit_time(ax, selected.edges)
-        area = self.canvas.area([ax])
+        title, area = self.canvas.take_title(ax), self.canvas.area([ax])
         chosen = self.pick((*bars, *others))
         rows, caption = selected.rows, "Records in view, the first first"
         if chosen is not None and chosen < len(bars):
@@ -128,7 +130,7 @@ class LeakExplorer(Explorer):
             rows, caption = selected.undated, "Records without a time"
         return View(
             self.canvas.to_png(),
-            _say(ax.get_title(loc="left"), selected),
+            _say(title, selected),
             (_table(selected, rows, caption),),
             bars,
             area,
@@ -166,8 +168,7 @@ def _table(selected: LeakView, rows: NDArray[Any], caption: str) -> Table:
 
 
 def _say(title: str, selected: LeakView) -> str:
-    said = " ".join(title.replace("\\$", "$").split())
-    return f"{said}; {len(selected.line)} bars of {selected.every}"
+    return f"{title}; {len(selected.line)} bars of {selected.every}"
 
 
 def _plain(begin: str) -> str:

@@ -134,7 +134,9 @@ class PoolExplorer(Explorer):
             self._choices = [
                 Control("range", "time (UTC)", ("since", "until"), same(times)),
                 Control("choice", "pool", ("pool",), with_all(book.pools)),
-                Control("choice", "operation", ("operation",), with_all(book.operations)),
+                Control(
+                    "choice", "operation", ("operation",), with_all(book.operations)
+                ),
                 Control("number", "held for at least (s)", ("longer_than_s",)),
                 Control("choice", "picture", ("picture",), same(PICTURES)),
             ]
@@ -155,7 +157,7 @@ class PoolExplorer(Explorer):
         records = selected.records(ROWS, rows)
         return View(
             self.canvas.to_png(),
-            " ".join(title.replace("\\$", "$").split()),
+            title,
             (Table(caption, records, len(rows) - len(records)),),
             bars,
             area,
@@ -244,8 +246,9 @@ class PoolExplorer(Explorer):
                 selected.book.checkouts, selected.rows, LINES, most=MOST_BARS
             )
             (ax,) = self.canvas.clear(
-                1.8 + 0.42 * max(len(layout.holders), 3),
-                Margins(left=2.7, right=1.9, top=0.85, bottom=0.85),
+                "holders",
+                1.4 + 0.42 * max(len(layout.holders), 3),
+                Margins(left=2.7, right=1.9, top=0.45, bottom=0.85),
             )
             plot_holders(layout, ax=ax)
             table = layout.holders.rename(columns={"holder": "name"})
@@ -253,28 +256,31 @@ class PoolExplorer(Explorer):
             waits = selected.waits()
             table = rank_waits(waits, LINES)
             (ax,) = self.canvas.clear(
-                2.1 + 0.3 * max(len(table), 3),
-                Margins(left=2.7, right=0.4, top=0.85, bottom=0.85),
+                "waits",
+                1.7 + 0.3 * max(len(table), 3),
+                Margins(left=2.7, right=0.4, top=0.45, bottom=0.85),
             )
             draw_waits(waits, ax=ax, limit=LINES)
         bars = tuple(
             Bar(name, f"{name}: {_count(count)}")
             for name, count in zip(table["name"], table["checkouts"], strict=True)
         )
-        return ax.get_title(loc="left"), self.canvas.area([ax]), bars
+        area = self.canvas.area([ax]).with_labels()
+        return self.canvas.take_title(ax), area, bars
 
     def _draw_use(self, selected: PoolView) -> tuple[str, Area, tuple[Bar, ...]]:
         table = rank_series(selected.series)
         count = min(max(len(table), 1), PANELS)
         axes = self.canvas.clear(
-            4.0 if count == 1 else 1.2 + 1.6 * count,
-            Margins(left=0.65, right=1.3),
+            "use",
+            3.6 if count == 1 else 0.9 + 1.5 * count,
+            Margins(left=0.65, right=1.3, top=0.25),
             count,
         )
         draw_series(selected.series, table, axes)
         edges = selected.edges
         fit_time(axes[0], edges)
-        title, area = axes[0].get_title(loc="left"), self.canvas.area(axes)
+        title, area = self.canvas.take_title(axes[0]), self.canvas.area(axes)
         return title, area, _bars(selected, edges)
 
     def _behind(self, selected: PoolView, bar: Bar, place: int) -> Any:
