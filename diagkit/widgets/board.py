@@ -22,7 +22,7 @@ from diagkit.charts.http import plot_statuses
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.findings import SEVERITIES, severity_rank
 from diagkit.frames.incidents import Incident
-from diagkit.widgets.controls import Control, same, with_all
+from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
 from diagkit.widgets.leaks import LeakExplorer
 from diagkit.widgets.pages import Table, View, spell
@@ -136,7 +136,7 @@ class IncidentBoard(Explorer):
         ]
         pictures = (("fitting", None), *same(self.pictures))
         return [
-            Control("range", "time (UTC)", ("since", "until"), same(self.times)),
+            Control("range", "time (UTC)", ("since", "until"), same_times(self.times)),
             Control("choice", "at least", ("severity",), same(SEVERITIES)),
             Control(*("choice", "finding", ("finding",)), (*with_all(()), *options)),
             Control("choice", "picture", ("picture",), pictures),

@@ -8,9 +8,23 @@ from typing import TYPE_CHECKING, Any
 from diagkit.widgets.pages import spell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["Control", "fit_options", "make_control", "same", "with_all"]
+__all__ = [
+    "Control",
+    "Nothing",
+    "fit_options",
+    "make_control",
+    "said",
+    "same",
+    "same_times",
+    "shown",
+    "with_all",
+]
+
+
+class Nothing:
+    """Stands in lists for None: a list whose value is None shows no option at all."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,63 @@ def with_all(values: Iterable[str]) -> tuple[tuple[str, str | None], ...]:
     return (("all", None), *same(values))
 
 
+def same_times(values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return options for times; what all of them begin with is left out of the texts.
+
+    Parameters
+    ----------
+    values
+        As `write_moment` writes them.
+
+    Returns
+    -------
+    tuple
+        Texts and values.
+
+    Examples
+    --------
+    >>> same_times(["2025-11-24T10:00:00.000Z", "2025-11-24T11:30:00.000Z"])[1]
+    ('11:30:00', '2025-11-24T11:30:00.000Z')
+    """
+    days = {value[:10] for value in values}
+    first = 11 if len(days) == 1 else 5
+    # Milliseconds are written where the texts would be alike without.
+    last = 19 if len({value[:19] for value in values}) == len(values) else 23
+    return tuple((value[first:last].replace("T", " "), value) for value in values)
+
+
+def shown(value: Any) -> Any:
+    """Return what a list has for a setting.
+
+    Parameters
+    ----------
+    value
+        Of the setting.
+
+    Returns
+    -------
+    object
+        The same; `Nothing` for None.
+    """
+    return Nothing if value is None else value
+
+
+def said(value: Any) -> Any:
+    """Return the setting for what is chosen in a list.
+
+    Parameters
+    ----------
+    value
+        Of the list.
+
+    Returns
+    -------
+    object
+        The same; None for `Nothing`.
+    """
+    return None if value is Nothing else value
+
+
 def fit_options(control: Control, values: list[Any]) -> tuple[tuple[str, Any], ...]:
     """Return the options, with a value that somebody set and that is none of them.
 
@@ -90,10 +161,10 @@ def fit_options(control: Control, values: list[Any]) -> tuple[tuple[str, Any], .
         for value in values
         if value is not None and value not in known
     ]
+    if control.kind == "choice":
+        return tuple((text, shown(value)) for text, value in (*control.options, *more))
     if not more:
         return control.options
-    if control.kind == "choice":
-        return (*control.options, *more)
     # Times are written so that they sort as texts.
     return tuple(sorted((*control.options, *more), key=lambda option: option[1]))
 
@@ -131,7 +202,7 @@ def make_control(widgets: Any, control: Control) -> Any:
         )
     if control.kind == "choice":
         return widgets.Dropdown(
-            options=control.options, description=control.label, style=style
+            options=fit_options(control, []), description=control.label, style=style
         )
     return widgets.SelectionRangeSlider(
         options=control.options,

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import DiagkitError, MissingExtraError, SettingError, suggest
-from diagkit.widgets.controls import fit_options, make_control
+from diagkit.widgets.controls import Nothing, fit_options, make_control, said, shown
 from diagkit.widgets.pages import escape, spell, to_static, to_tables
 from diagkit.widgets.stage import Stage
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from diagkit.widgets.pages import Bar, StaticView, View
 
 Settings = dict[str, Any]
-NO_BAR: tuple[tuple[str, str | None], ...] = (("all in view", None),)
+NO_BAR: tuple[tuple[str, Any], ...] = (("all in view", Nothing),)
 # Long names and code are folded, not cut.
 WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere"'
 
@@ -297,7 +297,7 @@ class Explorer(ABC):
                 )
                 self.settings.update(zip(control.names, ends, strict=True))
             else:
-                self.settings[control.names[0]] = value
+                self.settings[control.names[0]] = said(value)
         self._move(True)
 
     def _clicked(self, place: int) -> None:
@@ -309,7 +309,7 @@ class Explorer(ABC):
 
     def _chose(self, change: Any) -> None:
         if not self._quiet:
-            self.settings[self.picked] = change["new"]
+            self.settings[self.picked] = said(change["new"])
             self._move(False)
 
     def _move(self, moved: bool) -> None:
@@ -331,7 +331,7 @@ class Explorer(ABC):
         try:
             if tuple(made.options) != options:
                 made.options = options
-            made.value = self.settings[self.picked]
+            made.value = shown(self.settings[self.picked])
         finally:
             self._quiet = False
 
@@ -355,7 +355,7 @@ class Explorer(ABC):
                 made.options = options
             known = [value for _, value in options]
             if control.kind == "choice":
-                made.value = values[0]
+                made.value = shown(values[0])
             else:
                 low = known[0] if values[0] is None else values[0]
                 high = known[-1] if values[1] is None else values[1]

@@ -12,7 +12,7 @@ from diagkit.charts.canvas import Margins
 from diagkit.charts.leaks import plot_leaks
 from diagkit.charts.timeaxis import fit_time
 from diagkit.frames.incidents import MARKS
-from diagkit.widgets.controls import Control, same, with_all
+from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
 from diagkit.widgets.pages import Bar, Table, View
 
@@ -102,7 +102,7 @@ class LeakExplorer(Explorer):
                 name: sorted(set(groups[name])) for name in ("signature", "logger")
             }
             self._choices = [
-                Control("range", "time (UTC)", ("since", "until"), same(times)),
+                Control("range", "time (UTC)", ("since", "until"), same_times(times)),
                 Control("choice", "bin", ("every",), (("fitting", None), *same(STEPS))),
                 *(
                     Control("choice", name, (name,), with_all(values))

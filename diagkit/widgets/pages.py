@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 # Cc control, Cf format (bidi marks), Cs lone surrogates, Zl/Zp line separators.
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 LONGEST = 160
-CELL = "padding:2px 8px;text-align:left;vertical-align:top"
+CELL = "padding:2px 8px;text-align:left;vertical-align:top;line-height:1.35"
+# What is short stays on one line, what is long has room for some words.
+SHORT, SHORT_CELL = 34, f"{CELL};white-space:nowrap"
+LONG_CELL = f"{CELL};min-width:20em;overflow-wrap:anywhere"
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ def to_table(table: Table) -> str:
     )
     rows = "".join(
         "<tr>"
-        + "".join(f'<td style="{CELL}">{escape(value)}</td>' for value in row)
+        + "".join(_cell(value) for value in row)
         + "</tr>"
         for row in table.records.itertuples(index=False, name=None)
     )
@@ -222,6 +225,11 @@ def to_static(view: View, code: str) -> StaticView:
         f"{to_tables(view.tables)}<p>Shown by <code>{escape(code, 2000)}</code></p>"
         "</div>"
     )
+
+
+def _cell(value: object) -> str:
+    text = escape(value)
+    return f'<td style="{SHORT_CELL if len(text) <= SHORT else LONG_CELL}">{text}</td>'
 
 
 def _spell(character: str) -> str:

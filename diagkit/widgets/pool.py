@@ -19,7 +19,7 @@ from diagkit.charts.pool import draw_series
 from diagkit.charts.timeaxis import fit_time
 from diagkit.errors import DiagkitError, SettingError, suggest
 from diagkit.frames.checkouts import CHECKOUTS
-from diagkit.widgets.controls import Control, same, with_all
+from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
 from diagkit.widgets.pages import Bar, Table, View
 
@@ -132,7 +132,7 @@ class PoolExplorer(Explorer):
         if self._choices is None:
             times, book = self._book.times or ["", ""], self._book
             self._choices = [
-                Control("range", "time (UTC)", ("since", "until"), same(times)),
+                Control("range", "time (UTC)", ("since", "until"), same_times(times)),
                 Control("choice", "pool", ("pool",), with_all(book.pools)),
                 Control(
                     "choice", "operation", ("operation",), with_all(book.operations)

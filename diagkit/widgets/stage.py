@@ -68,8 +68,9 @@ class Stage:
         view
             What is shown.
         """
+        # It has no alternative text, and a tooltip of it breaks its view (ipywidgets
+        # 8.1): what the picture says is written above it.
         self.picture.value = view.picture
-        self.picture.tooltip = spell(view.says, 500)
 
     def lay(self, view: View) -> None:
         """Lay the buttons over the picture.
