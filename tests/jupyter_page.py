@@ -170,7 +170,9 @@ class LabPage:
 
     def run_all(self, timeout_s: float = 120) -> list[dict[str, Any]]:
         """Run all cells to the end; return their counts and outputs."""
-        self.page.evaluate("() => window.jupyterapp.commands.execute('runmenu:run-all')")
+        self.page.evaluate(
+            "() => window.jupyterapp.commands.execute('runmenu:run-all')"
+        )
         self.page.wait_for_function(RAN, timeout=1000 * timeout_s)
         cells: list[dict[str, Any]] = self.page.evaluate(CELLS)
         return cells
@@ -189,7 +191,9 @@ class LabPage:
 
     def close(self) -> None:
         """End the page's kernels and the page."""
-        self.page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
+        self.page.evaluate(
+            "() => window.jupyterapp?.serviceManager.sessions.shutdownAll()"
+        )
         self.page.close()
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LeakBook", "LeakView", "UNNAMED", "view_leaks"]
 
-RECORDS = ("timestamp", "signature", "logger", "message", "source", "line")
+RECORDS = ("timestamp", "message", "signature", "logger", "source", "line")
 UNNAMED = "(no logger)"
 _BY = ("kind", "signature", "logger")
 
@@ -167,8 +167,8 @@ class LeakView:
         Returns
         -------
         pandas.DataFrame
-            ``time (UTC)``, ``signature``, ``logger``, ``message``, ``place`` (file and
-            line).
+            The time (the day stands in the column's name where it is one), ``place``
+            (file and line), ``message``, ``signature``, ``logger``.
         """
         found = self.book.leaks.iloc[rows[:limit]][list(RECORDS)].astype("object")
         found = found.where(found.notna(), "–")
@@ -176,13 +176,17 @@ class LeakView:
             str(at) if isinstance(at, str) else f"{at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
             for at in found["timestamp"]
         ]
+        days = {at[:10] for at in times}
+        name = "time (UTC)"
+        if len(days) == 1 and len(times[0]) > 10:
+            name, times = f"{days.pop()}, UTC", [at[11:] for at in times]
         places = [
             f"{source}:{line}"
             for source, line in zip(found["source"], found["line"], strict=True)
         ]
-        columns: dict[str, Any] = {"time (UTC)": times}
+        columns: dict[str, Any] = {name: times, "place": places}
         columns |= {name: found[name].to_list() for name in RECORDS[1:4]}
-        return pd.DataFrame(columns | {"place": places}, dtype="str")
+        return pd.DataFrame(columns, dtype="str")
 
 
 def view_leaks(

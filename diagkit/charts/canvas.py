@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Area", "Canvas", "Margins"]
 
-WIDTH_IN, DPI = 9.5, 90
+WIDTH_IN, DPI = 8.0, 96
 # Smaller files take longer to write than to send to a browser on the same machine.
 PNG = {"compress_level": 1}
 

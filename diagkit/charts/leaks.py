@@ -254,7 +254,7 @@ def _dress(ax: Axes, line: pd.DataFrame, numbered: list[str]) -> None:
     ax.set_title(_conclusion(line), loc="left", fontsize=11, pad=16, y=1.0)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(bottom=0)
-    ax.spines["top"].set_visible(False)
+    ax.spines[["top", "right"]].set_visible(False)
     if len(line):
         dress_time(ax)
     handles, labels = ax.get_legend_handles_labels()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Settings = dict[str, Any]
 NO_BAR: tuple[tuple[str, Any], ...] = (("all in view", Nothing),)
+CLOSE = 'style="margin:0;line-height:1.4"'
 # Long names and code are folded, not cut.
 WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere"'
 
@@ -191,7 +192,7 @@ class Explorer(ABC):
             return
         # The picture first: it is what somebody waits for.
         self._stage.draw(view)
-        self._shown["says"].value = f"<p>{escape(view.says, 500)}</p>"
+        self._shown["says"].value = f"<p {CLOSE}>{escape(view.says, 500)}</p>"
         self._shown["records"].value = to_tables(view.tables)
         self._shown[
             "code"
@@ -208,7 +209,7 @@ class Explorer(ABC):
             What went wrong; what was drawn before stays.
         """
         if self._box is not None:
-            self._shown["says"].value = f"<p><b>{escape(error, 500)}</b></p>"
+            self._shown["says"].value = f"<p {CLOSE}><b>{escape(error, 500)}</b></p>"
 
     @property
     def widget(self) -> Any:

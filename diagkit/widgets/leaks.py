@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROWS = 25
-HEIGHT_IN = 4.0
+HEIGHT_IN = 3.8
 # At the right stands the legend.
-MARGINS = Margins(left=0.65, right=3.0, top=0.4, bottom=0.6)
+MARGINS = Margins(left=0.65, right=2.75, top=0.4, bottom=0.6)
 UNDATED = "undated"
 DEFAULTS: dict[str, Any] = {
     "since": None,

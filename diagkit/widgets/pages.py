@@ -189,9 +189,7 @@ def to_table(table: Table) -> str:
         f'<th scope="col" style="{CELL}">{escape(name)}</th>' for name in table.records
     )
     rows = "".join(
-        "<tr>"
-        + "".join(_cell(value) for value in row)
-        + "</tr>"
+        "<tr>" + "".join(_cell(value) for value in row) + "</tr>"
         for row in table.records.itertuples(index=False, name=None)
     )
     shown = len(table.records)

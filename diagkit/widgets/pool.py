@@ -248,7 +248,7 @@ class PoolExplorer(Explorer):
             (ax,) = self.canvas.clear(
                 "holders",
                 1.4 + 0.42 * max(len(layout.holders), 3),
-                Margins(left=2.7, right=1.9, top=0.45, bottom=0.85),
+                Margins(left=2.4, right=1.75, top=0.45, bottom=0.85),
             )
             plot_holders(layout, ax=ax)
             table = layout.holders.rename(columns={"holder": "name"})
@@ -258,7 +258,7 @@ class PoolExplorer(Explorer):
             (ax,) = self.canvas.clear(
                 "waits",
                 1.7 + 0.3 * max(len(table), 3),
-                Margins(left=2.7, right=0.4, top=0.45, bottom=0.85),
+                Margins(left=2.4, right=0.3, top=0.45, bottom=0.85),
             )
             draw_waits(waits, ax=ax, limit=LINES)
         bars = tuple(

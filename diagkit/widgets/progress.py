@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # So many projects have a row in the picture, and so many more can be chosen by name.
 LINES, NAMES, ROWS = 15, 300, 25
-MARGINS = Margins(left=2.6, right=0.85, top=0.45, bottom=0.85)
+MARGINS = Margins(left=2.3, right=0.85, top=0.45, bottom=0.85)
 DEFAULTS: dict[str, Any] = {"policy": None, "illegal": False, "project": None}
 
 
