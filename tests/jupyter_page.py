@@ -188,6 +188,7 @@ class LabPage:
         self.page.wait_for_selector(
             f"body[data-jp-theme-light='{light}']", state="attached"
         )
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def close(self) -> None:
         """End the page's kernels and the page."""

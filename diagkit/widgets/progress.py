@@ -136,6 +136,9 @@ class ProgressExplorer(Explorer):
         project: str | None = self.settings["project"]
         ids = self._audit.projects["project_id"]
         if project is not None and not (ids == project).any():
+            if self._moved:
+                self.settings["project"] = None
+                return None
             near = suggest(str(project), ids.head(10_000).tolist())
             msg = f"no project {project!r} is in the audit{near}"
             raise SettingError(msg)

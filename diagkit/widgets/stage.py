@@ -51,7 +51,14 @@ class Stage:
             layout=layout(grid_area="2 / 2 / 3 / 3", grid_gap="0", **fill)
         )
         self._frame = widgets.GridBox(
-            [self._bars], layout=layout(grid_area=ONE_CELL, grid_gap="0", **fill)
+            [self._bars],
+            # As high as the picture, and never what makes the cell higher.
+            layout=layout(
+                grid_area=ONE_CELL,
+                grid_gap="0",
+                height="0",
+                **fill | {"min_height": "100%"},
+            ),
         )
         self.box = widgets.GridBox(
             [self.picture, self._frame],

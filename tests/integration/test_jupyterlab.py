@@ -59,6 +59,14 @@ root => {
   return found;
 }
 """
+# A setting may leave the picture as it is, but never the code.
+CHANGED = """
+([root, picture, [source, text]]) => {
+  const image = root.querySelector(picture);
+  return (image.src !== source || root.querySelector('code').innerText !== text)
+    && image.complete && image.naturalWidth > 0;
+}
+"""
 IDLE = """
 () => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -138,12 +146,10 @@ class Shown:
 
     def after(self, change: Any) -> None:
         """Do something, and wait until the browser has the new picture and its bars."""
-        before = self.picture.get_attribute("src")
+        before = [self.picture.get_attribute("src"), self.code]
         change()
         self.page.wait_for_function(
-            "([image, before]) => image.src !== before && image.complete"
-            " && image.naturalWidth > 0",
-            arg=[self.picture.element_handle(), before],
+            CHANGED, arg=[self.root.element_handle(), PICTURE, before]
         )
         # What comes after the picture has come when the kernel has nothing more to do.
         self.page.wait_for_function(IDLE)
@@ -187,11 +193,26 @@ class Shown:
         self.after(lambda: self.page.mouse.click(x, y))
 
     def wait_for_text(self, text: str) -> None:
-        self.root.get_by_text(text, exact=False).first.wait_for()
+        self.root.locator("table").get_by_text(text, exact=False).first.wait_for()
+
+    def check_bars(self) -> None:
+        """Check that the buttons lie over the axes: they end where the axes do."""
+        bars = self.root.locator(BARS)
+        if not bars.count():
+            return
+        picture = self.picture.bounding_box()
+        frame = self.root.locator(".widget-gridbox").first.bounding_box()
+        assert frame["height"] == pytest.approx(picture["height"], abs=1)
+        first, last = bars.first.bounding_box(), bars.last.bounding_box()
+        assert first["y"] > picture["y"]
+        assert last["y"] + last["height"] < picture["y"] + picture["height"]
+        assert last["x"] + last["width"] < picture["x"] + picture["width"]
+        assert first["width"] * first["height"] > 20
 
     def check(self, name: str) -> None:
         """Check that it fits, in both themes, and that each text can be read."""
         assert self.root.evaluate(FITS) == []
+        self.check_bars()
         if SHOTS:
             theme = self.page.evaluate("document.body.dataset.jpThemeLight")
             file = Path(SHOTS) / f"{name}-{'light' if theme == 'true' else 'dark'}.png"
@@ -423,7 +444,8 @@ def test_the_board_is_clicked_through(lab, root: Path, leaks) -> None:
     for picture in ("use", "progress", "statuses"):
         explorer.choose("picture", picture)
         assert f"picture='{picture}'" in explorer.code
-        assert "bar=" not in explorer.code
+        # A part of the time stays chosen where the next picture has it too.
+        assert ("bar=" in explorer.code) == (picture == "use")
     explorer.choose("picture", "use")
     explorer.move_begin(1)
     assert "since='" in explorer.code
@@ -435,7 +457,7 @@ def test_the_board_is_clicked_through(lab, root: Path, leaks) -> None:
     assert lab.errors == lab.dialogs == []
 
 
-HOSTILE = """
+HOSTILE = r"""
 import pandas as pd
 import diagkit as dk
 bad = (
@@ -469,7 +491,7 @@ tasks = dk.TASKS.build({
 progress = dk.Progress(projects, tasks)
 audit = dk.audit_started_at(progress)
 """
-LOG = """
+LOG = r"""
 from pathlib import Path
 folder = Path("hostile")
 folder.mkdir()
