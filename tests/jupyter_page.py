@@ -80,7 +80,7 @@ def write_notebook(path: Path, *cells: str) -> Path:
 
 @contextmanager
 def serve(root: Path, own: Path) -> Iterator[str]:
-    """Run a JupyterLab server on a free port; its settings lie in a folder of its own."""
+    """Run a JupyterLab server on a free port, with settings of its own."""
     for name, settings in SETTINGS.items():
         file = own / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -227,7 +228,7 @@ def _ends(outcome: pd.Series) -> Ints:
         for name in map(str, said.categories)
     ]
     # A missing one has the code -1, which is the last.
-    return np.array([*places, other], dtype=np.int64)[said.codes]
+    return np.take(np.array([*places, other], dtype=np.int64), said.codes)
 
 
 def _longest(rows: Ints, held_s: Floats, most: int) -> Ints:
@@ -247,7 +248,7 @@ def _lanes(bars: pd.DataFrame) -> pd.DataFrame:
     row, begin, end = (ordered[name].to_numpy() for name in ("row", "begin", "end"))
     lane, lanes = np.zeros(len(row), dtype=int), np.zeros(len(row), dtype=int)
     cuts = np.flatnonzero(np.diff(row, prepend=-1, append=-1)).tolist()
-    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, last in pairwise(cuts):
         part = slice(first, last)
         lane[part] = _assign(begin[part].tolist(), end[part].tolist())
         lanes[part] = lane[part].max() + 1

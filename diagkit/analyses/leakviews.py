@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["LeakBook", "LeakView", "UNNAMED", "view_leaks"]
+__all__ = ["UNNAMED", "LeakBook", "LeakView", "view_leaks"]
 
 RECORDS = ("timestamp", "message", "signature", "logger", "source", "line")
 UNNAMED = "(no logger)"
@@ -229,7 +229,7 @@ def view_leaks(
     ...     "message": "m"})
     >>> view = view_leaks(LeakBook.from_frames(leaks), every="1min", signature="x")
     >>> view.line["leak"].tolist(), view.records(view.rows)["place"].tolist()
-    ([1], ['a.log:1'])
+    ([1, 0, 0], ['a.log:1'])
     """
     chosen = np.ones(len(book.groups), dtype=bool)
     for what, name in (("signature", signature), ("logger", logger)):
@@ -254,7 +254,7 @@ def view_leaks(
         edges, length = choose_edges(low, high, every)
     else:
         edges, length = np.zeros(1, dtype=np.int64), every or "1min"
-    at = book.at[kept]
+    at = np.take(book.at, kept)
     bounds = np.searchsorted(at, edges)
     line = _count(book, group, bounds, edges)
     undated = book.undated[chosen[book.undated_group]]

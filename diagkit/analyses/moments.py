@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["STEPS", "choose_edges", "divide_time", "read_moment", "write_moment"]
+__all__ = [
+    "STEPS",
+    "choose_edges",
+    "divide_time",
+    "read_moment",
+    "to_moments",
+    "write_moment",
+]
 
 STEPS = (
     *("100ms", "1s", "5s", "15s", "1min", "5min", "15min", "30min", "1h", "3h"),
@@ -78,6 +85,23 @@ def write_moment(moment: pd.Timestamp) -> str:
     '2025-11-24T10:00:30.250Z'
     """
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def to_moments(span: tuple[int, int]) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return two times.
+
+    Parameters
+    ----------
+    span
+        In microseconds since 1970.
+
+    Returns
+    -------
+    tuple of pandas.Timestamp
+        In UTC.
+    """
+    first, last = (pd.Timestamp(at, unit="us", tz="UTC") for at in span)
+    return first, last
 
 
 def divide_time(first: pd.Timestamp, last: pd.Timestamp, count: int = 60) -> list[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
 
 __all__ = ["PoolSeries", "find_pace", "list_series", "thin_places"]
 
@@ -85,13 +86,18 @@ class PoolSeries:
         size = _last_known(known["size"])
         capacity = size + _last_known(known["max_overflow"])
         step = find_pace(at)
-        columns = [known["checked_out"], known["waiting"], size, capacity]
+        out, waiting = known["checked_out"], known["waiting"]
         if step:
             after = np.flatnonzero(np.diff(at) > GAP_STEPS * step)
-            columns[:2] = [np.insert(one, after + 1, np.nan) for one in columns[:2]]
-            columns[2:] = [np.insert(one, after + 1, one[after]) for one in columns[2:]]
-            at = np.insert(at, after + 1, at[after] + step)
-        made = cls(name, at, *columns, step)
+            gaps = after + 1
+            out, waiting = (
+                np.insert(out, gaps, np.nan),
+                np.insert(waiting, gaps, np.nan),
+            )
+            size = np.insert(size, gaps, size[after])
+            capacity = np.insert(capacity, gaps, capacity[after])
+            at = np.insert(at, gaps, at[after] + step)
+        made = cls(name, at, out, waiting, size, capacity, step)
         return replace(made, fine=made.thin(FINE)) if len(at) > MANY else made
 
     def cut(self, low: int | None, high: int | None) -> PoolSeries:
@@ -121,9 +127,31 @@ class PoolSeries:
         if moved and low is not None and len(at):
             at = at.copy()
             at[0] = low
-        columns = (one[part] for one in (self.out, self.waiting, self.size))
         fine = None if self.fine is None else self.fine.cut(low, high)
-        return PoolSeries(self.name, at, *columns, self.capacity[part], self.step, fine)
+        return replace(self.take(part), at=at, fine=fine)
+
+    def take(self, chosen: slice | Ints | Bools) -> PoolSeries:
+        """Return some of the samples.
+
+        Parameters
+        ----------
+        chosen
+            Their places.
+
+        Returns
+        -------
+        PoolSeries
+            Them.
+        """
+        return PoolSeries(
+            self.name,
+            self.at[chosen],
+            self.out[chosen],
+            self.waiting[chosen],
+            self.size[chosen],
+            self.capacity[chosen],
+            self.step,
+        )
 
     def thin(self, columns: int) -> PoolSeries:
         """Return the samples that can be seen in a picture of so many columns.
@@ -143,10 +171,7 @@ class PoolSeries:
         if fine is not None and len(fine.at) >= 8 * columns:
             return fine.thin(columns)
         demand = self.out + np.nan_to_num(self.waiting)
-        keep = thin_places(self.at, [self.out, demand], columns)
-        columns_of = (self.at, self.out, self.waiting, self.size, self.capacity)
-        at, out, waiting, size, capacity = (one[keep] for one in columns_of)
-        return PoolSeries(self.name, at, out, waiting, size, capacity, self.step)
+        return self.take(thin_places(self.at, [self.out, demand], columns))
 
     def most(self, edges: Ints) -> tuple[Floats, Floats]:
         """Return how many were out, and how many waited, at most in each bin.
@@ -188,11 +213,9 @@ class PoolSeries:
             A row of UTILISATION.
         """
         said = ~np.isnan(self.out)
-        whole = bool(said.all())
-        at, out, waiting, capacity = (
-            one if whole else one[said]
-            for one in (self.at, self.out, self.waiting, self.capacity)
-        )
+        known = self if bool(said.all()) else self.take(said)
+        at, out, waiting = known.at, known.out, known.waiting
+        capacity = known.capacity
         lasts = self._durations(at)
         observed = float(lasts.sum())
         share = observed if observed else np.nan

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from diagkit.analyses.checkouts import CheckoutBook
-from diagkit.analyses.moments import choose_edges, divide_time, read_moment
+from diagkit.analyses.moments import choose_edges, divide_time, read_moment, to_moments
 from diagkit.analyses.poolseries import PoolSeries, list_series
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.holds import HOLDS, UNATTRIBUTED
@@ -94,8 +94,8 @@ class PoolBook:
     @cached_property
     def span(self) -> tuple[int, int] | None:
         """The first and the last time that is known, in microseconds since 1970."""
-        lows = [int(one.at[0]) for one in self.series if len(one.at)]
-        highs = [int(one.at[-1]) for one in self.series if len(one.at)]
+        lows = [int(one.at.min()) for one in self.series if len(one.at)]
+        highs = [int(one.at.max()) for one in self.series if len(one.at)]
         if len(self.ends):
             lows.append(int(self.checkouts.begin.min()))
             highs.append(int(self.ends.max()))
@@ -104,8 +104,7 @@ class PoolBook:
     @property
     def times(self) -> list[str]:
         """Times at which a view may begin or end, in equal steps."""
-        ends = [pd.Timestamp(at, unit="us", tz="UTC") for at in self.span or ()]
-        return divide_time(*ends) if ends else []
+        return [] if self.span is None else divide_time(*to_moments(self.span))
 
     @cached_property
     def by_wait(self) -> Ints:

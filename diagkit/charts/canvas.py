@@ -86,8 +86,8 @@ class Canvas:
     r"""Figures that are drawn again and again, a figure a kind of picture.
 
     Nothing on them is moved to make room, so that a redraw is one pass, and whoever
-    shows the picture knows where its axes lie. The axes are kept: to make new ones, with
-    all their ticks, takes as long as to draw what is on them.
+    shows the picture knows where its axes lie. The axes are kept: to make new ones,
+    with all their ticks, takes as long as to draw what is on them.
 
     Examples
     --------
@@ -177,10 +177,9 @@ class Canvas:
             From the first to the last of them.
         """
         first, last = axes[0].get_position(), axes[-1].get_position()
-        return Area(
-            *(round(float(x), 6) for x in (first.x0, first.x1, 1 - first.y1)),
-            round(float(1 - last.y0), 6),
-        )
+        sides = (first.x0, first.x1, 1 - first.y1, 1 - last.y0)
+        left, right, top, bottom = (round(float(side), 6) for side in sides)
+        return Area(left, right, top, bottom)
 
     def outline(self, area: Area) -> None:
         """Draw a frame around a part of the picture.

@@ -161,7 +161,7 @@ def _edges(line: pd.DataFrame) -> np.ndarray[Any, Any]:
 def _draw_kinds(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> None:
     base = np.zeros(len(line))
     counts = line.astype("Float64").fillna(0).to_numpy(dtype=float)
-    seen = [str(kind) for kind in line.columns[counts.any(axis=0)]]
+    seen = [str(kind) for kind in line.columns[np.flatnonzero(counts.any(axis=0))]]
     of_data = {kind for kind in seen if CODES.get(kind, ("", ""))[1] == "data"}
     for kind, values in zip(map(str, line.columns), counts.T, strict=True):
         style = STYLES.get(kind, OTHER)
@@ -178,7 +178,7 @@ def _draw_kinds(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> No
             StepPatch(
                 base + values,
                 edges,
-                baseline=base,
+                baseline=base,  # type: ignore[arg-type]
                 fill=True,
                 label=f"{style.label} ({int(values.sum())})",
                 facecolor=style.color,

@@ -178,7 +178,8 @@ class IncidentBoard(Explorer):
             near = suggest(str(wanted), rows["id"].tolist())
             msg = f"no finding {wanted!r} is in this incident{near}"
             raise SettingError(msg)
-        return mine.iloc[0]
+        first: pd.Series = mine.iloc[0]
+        return first
 
     def _draw(
         self, finding: pd.Series | None, evidence: Evidence | None = None

@@ -158,7 +158,8 @@ class Explorer(ABC):
             msg = f"{self.picked}={wanted!r}: there is nothing in view"
             raise SettingError(msg)
         msg = (
-            f"{self.picked}={wanted!r} is none of those in view, {known[0]} to {known[-1]}"
+            f"{self.picked}={wanted!r} is none of those in view, {known[0]} to "
+            f"{known[-1]}"
             f"{suggest(str(wanted), known)}"
         )
         raise SettingError(msg)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from diagkit.analyses.leakviews import LeakBook, LeakView, view_leaks
-from diagkit.analyses.moments import STEPS, divide_time, write_moment
+from diagkit.analyses.moments import STEPS, divide_time, to_moments, write_moment
 from diagkit.charts.canvas import Margins
 from diagkit.charts.leaks import plot_leaks
 from diagkit.charts.timeaxis import fit_time
@@ -96,8 +96,7 @@ class LeakExplorer(Explorer):
         """Return the controls: time, length of a bin, signature, logger."""
         if self._choices is None:
             span, groups = self._book.span, self._book.groups
-            ends = [pd.Timestamp(at, unit="us", tz="UTC") for at in span or ()]
-            times = divide_time(*ends) if ends else ["", ""]
+            times = ["", ""] if span is None else divide_time(*to_moments(span))
             names = {
                 name: sorted(set(groups[name])) for name in ("signature", "logger")
             }

@@ -195,8 +195,8 @@ def to_table(table: Table) -> str:
     shown = len(table.records)
     more = f"; {table.left} more are not shown" if table.left else ""
     return (
-        f'<table><caption style="text-align:left">{escape(table.caption)}: {shown}{more}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f'<table><caption style="text-align:left">{escape(table.caption)}: {shown}'
+        f"{more}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 

@@ -76,6 +76,7 @@ class PoolExplorer(Explorer):
     Examples
     --------
     >>> import pandas as pd
+    >>> from diagkit.frames.pool import POOL
     >>> times = pd.date_range("2025-11-24", periods=4, freq="1s", tz="UTC")
     >>> pool = POOL.build({"timestamp": times, "pool": "app", "size": 2,
     ...     "max_overflow": 1, "checked_out": [1, 2, 3, 2]})
