@@ -64,7 +64,7 @@ WAITING: dict[str, Any] = {
     "facecolor": "#F7D7C4",
     "edgecolor": "#8A3C00",
     "hatch": "xxx",
-    "linewidth": 0.4,
+    "linewidth": 0.0,
 }
 
 
@@ -111,6 +111,7 @@ def draw_series(
     series: Sequence[PoolSeries],
     table: pd.DataFrame,
     axes: Sequence[Axes] | None = None,
+    columns: int = COLUMNS,
 ) -> Axes:
     """Draw pools whose samples are made ready, as `plot_pool` does.
 
@@ -123,6 +124,8 @@ def draw_series(
     axes
         Where: all on the one, or a pool on each, and the others are named. None: a new
         figure.
+    columns
+        How many columns of dots the axes have at most.
 
     Returns
     -------
@@ -137,7 +140,7 @@ def draw_series(
     parts = [shown] if alone else [[name] for name in shown]
     for panel, part in zip(panels, parts or [[]], strict=True):
         for name in part:
-            _draw(panel, named[name], LOOKS[part.index(name) % len(LOOKS)])
+            _draw(panel, named[name], LOOKS[part.index(name) % len(LOOKS)], columns)
         _dress(panel)
     first = panels[0]
     if not names:
@@ -213,8 +216,8 @@ def _make_axes(count: int) -> list[Axes]:
     return list(axes[:, 0])
 
 
-def _draw(ax: Axes, series: PoolSeries, look: Look) -> None:
-    rows = series.thin(COLUMNS)
+def _draw(ax: Axes, series: PoolSeries, look: Look, columns: int) -> None:
+    rows = series.thin(columns)
     name = plain(series.name, 24)
     at, out = rows.at / DAY_US, rows.out
     demand = out + np.nan_to_num(rows.waiting)
@@ -223,7 +226,7 @@ def _draw(ax: Axes, series: PoolSeries, look: Look) -> None:
             at,
             out,
             demand,
-            where=(demand > out).tolist(),
+            # One shape for all: where nobody waits it has no height.
             step="post",
             label=f"{name}: callers waiting",
             zorder=2,

@@ -200,8 +200,10 @@ def _rank(projects: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 def _draw_bounds(ax: Axes, rows: pd.DataFrame) -> None:
     at = np.arange(len(rows))
-    for y in at[rows["illegal"].to_numpy()]:
-        ax.axhspan(y - 0.5, y + 0.5, color=BAND, linewidth=0, zorder=0)
+    illegal = int(rows["illegal"].sum())
+    if illegal:
+        # They are the first rows.
+        ax.axhspan(-0.5, illegal - 0.5, color=BAND, linewidth=0, zorder=0)
     wide = (rows["percent_high"] > rows["percent_low"]).to_numpy()
     if wide.any():
         width = (rows["percent_high"] - rows["percent_low"])[wide]

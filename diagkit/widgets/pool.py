@@ -28,8 +28,8 @@ PICTURES = ("use", "holders", "waits")
 COLUMNS = {"holders": "holder", "waits": "operation"}
 ROWS = 25
 # So many pools have a panel, so many holders and operations a row; so many bars of
-# checkouts can be told apart.
-PANELS, LINES, MOST_BARS = 3, 15, 1000
+# checkouts can be told apart, in so many columns of dots.
+PANELS, LINES, MOST_BARS, DOTS = 3, 15, 600, 600
 DEFAULTS: dict[str, Any] = {
     "since": None,
     "until": None,
@@ -278,7 +278,7 @@ class PoolExplorer(Explorer):
             Margins(left=0.65, right=1.3, top=0.25),
             count,
         )
-        draw_series(selected.series, table, axes)
+        draw_series(selected.series, table, axes, DOTS)
         edges = selected.edges
         fit_time(axes[0], edges)
         title, area = self.canvas.take_title(axes[0]), self.canvas.area(axes)
