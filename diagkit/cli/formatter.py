@@ -23,6 +23,8 @@ def load(shell: Any) -> None:
 
     class FindingsFormatter(BaseFormatter):
         format_type = MIME
+        # Of other objects it asks for nothing that they have.
+        print_method = "_repr_diagkit_findings_"
         _return_type = list
 
     formatter: Any = FindingsFormatter(parent=shell.display_formatter)

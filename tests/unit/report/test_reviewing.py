@@ -81,7 +81,7 @@ def test_a_run_that_found_nothing_says_so(tmp_path: Path) -> None:
         assert dk.read_findings(path).empty
 
 
-def show_in_notebook(path: Path, *frames: pd.DataFrame) -> Path:
+def show_in_notebook(path: Path, *frames: object) -> Path:
     """Run a cell a frame in a real IPython, and save what it shows."""
     shell = InteractiveShell.instance()
     shell.run_line_magic("load_ext", "diagkit")
@@ -107,9 +107,8 @@ def test_a_notebook_that_was_run_keeps_what_it_showed(tmp_path: Path) -> None:
     again = build_findings(
         [Finding("pool_exhausted", "api", "code", "low", "1 wait", "", "")]
     )
-    path = show_in_notebook(
-        tmp_path / "run.ipynb", first, again, pd.DataFrame({"a": [1]})
-    )
+    other = pd.DataFrame({"a": [1]})
+    path = show_in_notebook(tmp_path / "run.ipynb", first, again, other, "text", 3)
     assert "hunter2" not in json.dumps(
         nbformat.read(path, 4).cells[0].outputs[0].data[MIME]
     )
