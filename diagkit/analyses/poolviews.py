@@ -3,17 +3,114 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from diagkit.analyses.checkouts import CheckoutBook
+from diagkit.analyses.poolseries import PoolSeries, list_series
+from diagkit.analyses.timebins import choose_edges, divide_time, read_moment, to_moments
 from diagkit.errors import SettingError, suggest
-from diagkit.frames.checkouts import CHECKOUTS
-from diagkit.frames.holds import UNATTRIBUTED
+from diagkit.frames.holds import HOLDS, UNATTRIBUTED
 from diagkit.frames.pool import POOL
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+
+__all__ = ["PoolBook", "PoolView", "view_pool"]
+
 RECORDS = ("checked_out_at", "pool", "holder", "operation", "held_s", "outcome")
+QUANTILES = {"wait_p50_s": 0.5, "wait_p95_s": 0.95, "wait_max_s": 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class PoolBook:
+    """What is known of pools, made ready to be cut and counted many times.
+
+    Attributes
+    ----------
+    series
+        Samples, one a pool.
+    checkouts
+        Checkouts.
+    """
+
+    series: list[PoolSeries]
+    checkouts: CheckoutBook
+
+    @classmethod
+    def from_frames(cls, pool: pd.DataFrame, checkouts: pd.DataFrame) -> PoolBook:
+        """Make one from POOL and CHECKOUTS.
+
+        Parameters
+        ----------
+        pool
+            POOL.
+        checkouts
+            CHECKOUTS.
+
+        Returns
+        -------
+        PoolBook
+            All of them.
+
+        Raises
+        ------
+        ContractError
+            If a frame is none of its contract.
+
+        Examples
+        --------
+        >>> from diagkit.frames.checkouts import CHECKOUTS
+        >>> PoolBook.from_frames(POOL.empty(), CHECKOUTS.empty()).pools
+        []
+        """
+        return cls(list_series(POOL.check(pool)), CheckoutBook.from_frame(checkouts))
+
+    @property
+    def pools(self) -> list[str]:
+        """The names of the pools that samples or checkouts are of, sorted."""
+        sampled = [series.name for series in self.series]
+        return sorted({*sampled, *self.checkouts.names["pool"]})
+
+    @property
+    def operations(self) -> list[str]:
+        """What checkouts were for; last those that say nothing."""
+        names = self.checkouts.names["operation"]
+        rest = [name for name in names if name != UNATTRIBUTED]
+        return [*rest, UNATTRIBUTED] if len(rest) < len(names) else rest
+
+    @cached_property
+    def ends(self) -> Ints:
+        """Until when each checkout is known to last, in microseconds since 1970."""
+        held = np.nan_to_num(self.checkouts.held_s)
+        return self.checkouts.begin + np.round(held * 1e6).astype(np.int64)
+
+    @cached_property
+    def span(self) -> tuple[int, int] | None:
+        """The first and the last time that is known, in microseconds since 1970."""
+        lows = [int(one.at.min()) for one in self.series if len(one.at)]
+        highs = [int(one.at.max()) for one in self.series if len(one.at)]
+        if len(self.ends):
+            lows.append(int(self.checkouts.begin.min()))
+            highs.append(int(self.ends.max()))
+        return (min(lows), max(highs)) if lows else None
+
+    @property
+    def times(self) -> list[str]:
+        """Times at which a view may begin or end, in equal steps."""
+        return [] if self.span is None else divide_time(*to_moments(self.span))
+
+    @cached_property
+    def by_wait(self) -> Ints:
+        """The rows of checkouts, by operation, the shortest wait first."""
+        book = self.checkouts
+        return np.lexsort((book.wait_s, book.operation))
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,35 +119,148 @@ class PoolView:
 
     Attributes
     ----------
-    pool
-        POOL.
-    every
-        CHECKOUTS, all of them.
+    series
+        Samples, one a pool.
+    book
+        All that is known.
     keep
-        Which of them are in view.
+        Which of the checkouts are in view.
+    low, high
+        The first and the last moment in view, in microseconds since 1970; None where
+        nothing is known.
     """
 
-    pool: pd.DataFrame
-    every: pd.DataFrame
-    keep: np.ndarray[Any, np.dtype[np.bool_]]
+    series: list[PoolSeries]
+    book: PoolBook
+    keep: Bools
+    low: int | None
+    high: int | None
+
+    @property
+    def rows(self) -> Ints:
+        """The rows of the checkouts that are in view."""
+        return np.flatnonzero(self.keep)
 
     @property
     def checkouts(self) -> pd.DataFrame:
         """CHECKOUTS that are in view."""
-        return self.every if self.keep.all() else self.every[self.keep]
+        frame = self.book.checkouts.frame
+        return frame if self.keep.all() else frame[self.keep]
 
     @property
     def count(self) -> int:
         """How many checkouts are in view."""
         return int(self.keep.sum())
 
-    def records(self, limit: int = 50) -> pd.DataFrame:
-        """Return the longest checkouts in view, the longest first.
+    @property
+    def edges(self) -> Ints:
+        """Of bins in which the time in view can be divided."""
+        if self.low is None or self.high is None or self.high < self.low:
+            return np.zeros(1, dtype=np.int64)
+        return choose_edges(self.low, self.high)[0]
+
+    def begun(self, edges: Ints) -> Ints:
+        """Count the checkouts in view that begin in each bin.
+
+        Parameters
+        ----------
+        edges
+            Of the bins, of one length.
+
+        Returns
+        -------
+        numpy.ndarray
+            The counts.
+        """
+        begin = self.book.checkouts.begin[self.keep]
+        place = (begin - edges[0]) // (edges[1] - edges[0])
+        inside = (place >= 0) & (place < len(edges) - 1)
+        return np.bincount(place[inside], minlength=len(edges) - 1)
+
+    def during(self, low: int, high: int) -> Ints:
+        """Return the rows of checkouts in view that were out in a time.
+
+        Parameters
+        ----------
+        low, high
+            Microseconds since 1970; `high` is not part of it.
+
+        Returns
+        -------
+        numpy.ndarray
+            The rows.
+        """
+        book = self.book
+        return np.flatnonzero(
+            self.keep & (book.ends >= low) & (book.checkouts.begin < high)
+        )
+
+    def named(self, column: str, name: str) -> Ints:
+        """Return the rows of checkouts in view of one holder, or one operation.
+
+        Parameters
+        ----------
+        column
+            ``holder`` or ``operation``.
+        name
+            As in the pictures.
+
+        Returns
+        -------
+        numpy.ndarray
+            The rows.
+        """
+        book = self.book.checkouts
+        place = book.names[column].index(name)
+        codes = book.holder if column == "holder" else book.operation
+        return np.flatnonzero(self.keep & (codes == place))
+
+    def waits(self) -> pd.DataFrame:
+        """Count how long callers waited, by operation.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``name``, ``checkouts`` and the ``wait_…`` of HOLDS, by name.
+        """
+        book = self.book.checkouts
+        order = self.book.by_wait
+        order = order[self.keep[order]]
+        counts = np.bincount(book.operation[order], minlength=len(self.names))
+        waits = book.wait_s[order]
+        begins = np.cumsum(counts) - counts
+        # Those of which nobody knows how long they waited stand last in each group.
+        unknown = np.isnan(waits)
+        known = counts - np.bincount(
+            book.operation[order[unknown]], minlength=len(counts)
+        )
+        some = np.flatnonzero(counts)
+        columns: dict[str, Any] = {
+            "name": [self.names[place] for place in some],
+            "checkouts": counts[some],
+        }
+        for column, share in QUANTILES.items():
+            columns[column] = [
+                _quantile(waits, begins[place], known[place], share) for place in some
+            ]
+        names = ["name", "checkouts", *QUANTILES]
+        empty = HOLDS.empty()[names].astype({"checkouts": "int64"})
+        return pd.DataFrame(columns).astype(empty.dtypes.to_dict())
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the operations."""
+        return self.book.checkouts.names["operation"]
+
+    def records(self, limit: int = 50, rows: Ints | None = None) -> pd.DataFrame:
+        """Return the longest checkouts, the longest first.
 
         Parameters
         ----------
         limit
             How many at most.
+        rows
+            Of which; None: of those in view.
 
         Returns
         -------
@@ -58,16 +268,16 @@ class PoolView:
             ``checked_out_at``, ``pool``, ``holder``, ``operation``, ``held_s``,
             ``outcome``, as texts.
         """
-        held = self.every["held_s"].fillna(-1.0).to_numpy()
-        rows = np.flatnonzero(self.keep)
+        rows = self.rows if rows is None else rows
+        held = np.nan_to_num(self.book.checkouts.held_s, nan=-1.0)
         # Of a million only those that can be among the first are sorted.
         if len(rows) > limit:
             least = np.partition(held[rows], len(rows) - limit)[len(rows) - limit]
             rows = rows[held[rows] >= least]
-        found = self.every.iloc[rows][list(RECORDS)].sort_values(
-            ["held_s", "checked_out_at"], ascending=[False, True], kind="stable"
-        )
-        found = found.head(limit).reset_index(drop=True)
+        order = np.lexsort((self.book.checkouts.begin[rows], -held[rows]))
+        rows = rows[order[:limit]]
+        found = self.book.checkouts.frame.iloc[rows][list(RECORDS)]
+        found = found.reset_index(drop=True)
         times = found["checked_out_at"].dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[:-3]
         lasts = found["held_s"].map("{:.3f}".format, na_action="ignore")
         texts = found.assign(checked_out_at=times, held_s=lasts)
@@ -75,8 +285,7 @@ class PoolView:
 
 
 def view_pool(
-    pool: pd.DataFrame,
-    checkouts: pd.DataFrame,
+    book: PoolBook,
     *,
     since: str | pd.Timestamp | None = None,
     until: str | pd.Timestamp | None = None,
@@ -88,10 +297,8 @@ def view_pool(
 
     Parameters
     ----------
-    pool
-        POOL.
-    checkouts
-        CHECKOUTS.
+    book
+        All that is known.
     since, until
         From when, and to when; None: from the first, to the last.
     name
@@ -109,122 +316,62 @@ def view_pool(
 
     Raises
     ------
-    ContractError
-        If a frame is none of its contract.
     SettingError
         If there is no such pool or operation, or a time is none.
 
     Examples
     --------
+    >>> from diagkit.frames.checkouts import CHECKOUTS
     >>> at = pd.to_datetime(["2025-11-24 10:00Z", "2025-11-24 10:05Z"])
     >>> rows = CHECKOUTS.build({"checkout_id": ["1", "2"], "pool": "app",
     ...     "checked_out_at": at, "held_s": [400.0, 0.2]})
-    >>> view = view_pool(POOL.empty(), rows, since="2025-11-24 10:06Z")
+    >>> view = view_pool(PoolBook.from_frames(POOL.empty(), rows),
+    ...     since="2025-11-24 10:06Z")
     >>> view.checkouts["checkout_id"].tolist()
     ['1']
     """
-    POOL.check(pool)
-    CHECKOUTS.check(checkouts)
-    first, last = _moment("since", since), _moment("until", until)
-    held = checkouts["held_s"].fillna(0.0)
-    keep = np.array(held >= longer_than_s, dtype=bool)
+    rows = book.checkouts
+    low, high = _moment("since", since), _moment("until", until)
+    keep = np.nan_to_num(rows.held_s) >= longer_than_s
+    series = book.series
     if name is not None:
-        _known("pool", name, list_pools(pool, checkouts))
-        pool = pool[pool["pool"] == name]
-        keep &= (checkouts["pool"] == name).to_numpy(dtype=bool)
+        _known("pool", name, book.pools)
+        keep &= _is(rows.pool, rows.names["pool"], name)
+        series = [one for one in series if one.name == name]
     if operation is not None:
-        _known("operation", operation, [*list_operations(checkouts), UNATTRIBUTED])
-        named = checkouts["operation"]
-        same = named.isna() if operation == UNATTRIBUTED else named == operation
-        keep &= same.fillna(False).to_numpy(dtype=bool)
-    if first is not None:
-        ends = checkouts["checked_out_at"] + pd.to_timedelta(held, unit="s")
-        keep &= (ends >= first).to_numpy(dtype=bool)
-        pool = _from(pool, first)
-    if last is not None:
-        keep &= (checkouts["checked_out_at"] <= last).to_numpy(dtype=bool)
-        pool = pool[pool["timestamp"] <= last]
-    return PoolView(pool, checkouts, keep)
+        _known("operation", operation, [*book.operations, UNATTRIBUTED])
+        keep &= _is(rows.operation, rows.names["operation"], operation)
+    if low is not None:
+        keep &= book.ends >= low
+    if high is not None:
+        keep &= rows.begin <= high
+    cut = [one.cut(low, high) for one in series]
+    span = book.span or (None, None)
+    return PoolView(
+        [one for one in cut if len(one.at)],
+        book,
+        keep,
+        span[0] if low is None else low,
+        span[1] if high is None else high,
+    )
 
 
-def list_pools(pool: pd.DataFrame, checkouts: pd.DataFrame) -> list[str]:
-    """Return the names of the pools that samples or checkouts are of.
-
-    Parameters
-    ----------
-    pool, checkouts
-        POOL and CHECKOUTS.
-
-    Returns
-    -------
-    list of str
-        Sorted.
-    """
-    return sorted({*pool["pool"].unique(), *checkouts["pool"].unique()})
+def _is(codes: Ints, names: list[str], name: str) -> Bools:
+    if name not in names:
+        return np.zeros(len(codes), dtype=bool)
+    same: Bools = codes == names.index(name)
+    return same
 
 
-def list_operations(checkouts: pd.DataFrame) -> list[str]:
-    """Return what checkouts were for.
-
-    Parameters
-    ----------
-    checkouts
-        CHECKOUTS.
-
-    Returns
-    -------
-    list of str
-        Sorted, with ``unattributed`` at the end where some say nothing.
-    """
-    names = sorted(checkouts["operation"].dropna().unique())
-    return [*names, UNATTRIBUTED] if checkouts["operation"].isna().any() else names
-
-
-def list_times(
-    pool: pd.DataFrame, checkouts: pd.DataFrame, count: int = 60
-) -> list[str]:
-    """Return times at which a view may begin or end, in equal steps.
-
-    Parameters
-    ----------
-    pool, checkouts
-        POOL and CHECKOUTS.
-    count
-        How many steps.
-
-    Returns
-    -------
-    list of str
-        As ``2025-11-24T10:00:00.000Z``; empty where there is neither a sample nor a
-        checkout.
-
-    Examples
-    --------
-    >>> at = pd.to_datetime(["2025-11-24 10:00Z", "2025-11-24 10:01Z"])
-    >>> rows = POOL.build({"timestamp": at, "pool": "app"})
-    >>> list_times(rows, CHECKOUTS.empty(), 2)[:2]
-    ['2025-11-24T10:00:00.000Z', '2025-11-24T10:00:30.000Z']
-    """
-    held = pd.to_timedelta(checkouts["held_s"].fillna(0.0), unit="s")
-    starts = [pool["timestamp"].min(), checkouts["checked_out_at"].min()]
-    ends = [pool["timestamp"].max(), (checkouts["checked_out_at"] + held).max()]
-    known = [time for time in starts if not pd.isna(time)]
-    if not known:
-        return []
-    first, last = min(known), max(time for time in ends if not pd.isna(time))
-    # Of the last, a millisecond is cut off otherwise.
-    last = last.ceil("ms")
-    steps = pd.date_range(first.floor("ms"), last, periods=count + 1)
-    return [f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z" for at in steps]
-
-
-def _from(pool: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
-    """Return the samples from a time on; those that stand then are moved to it."""
-    before = pool[pool["timestamp"] < first]
-    standing = before.sort_values("timestamp", kind="stable")
-    standing = standing.drop_duplicates("pool", keep="last").assign(timestamp=first)
-    after = pool[pool["timestamp"] >= first]
-    return pd.concat([standing, after]) if len(standing) else after
+def _quantile(values: Any, begin: int, count: int, share: float) -> float:
+    """Return a quantile of a part of values that is in order, as pandas has it."""
+    if not count:
+        return float("nan")
+    at = (count - 1) * share
+    low = int(at)
+    high = min(low + 1, count - 1)
+    first, last = values[begin + low], values[begin + high]
+    return float(first + (last - first) * (at - low))
 
 
 def _known(what: str, name: str, known: list[str]) -> None:
@@ -233,11 +380,6 @@ def _known(what: str, name: str, known: list[str]) -> None:
         raise SettingError(msg)
 
 
-def _moment(what: str, when: str | pd.Timestamp | None) -> pd.Timestamp | None:
-    if when is None:
-        return None
-    found = pd.to_datetime(pd.Series([when]), utc=True, errors="coerce")
-    if found.isna().any():
-        msg = f"{what}={when!r} is no time; write '2025-11-19 12:00Z'"
-        raise SettingError(msg)
-    return pd.Timestamp(found.iloc[0])
+def _moment(what: str, when: str | pd.Timestamp | None) -> int | None:
+    found = read_moment(what, when)
+    return None if found is None else found.value // 1000

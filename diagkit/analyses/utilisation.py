@@ -7,18 +7,24 @@ events of its pool instead, and none means that nothing happened.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from diagkit.analyses.poolseries import (
+    GAP_STEPS,
+    PoolSeries,
+    find_pace,
+    list_series,
+    thin_places,
+)
+from diagkit.analyses.tasks import microseconds
 from diagkit.frames.pool import POOL
 from diagkit.frames.utilisation import UTILISATION
 
-# Of samples at a steady pace, so many come within half of the usual step of it.
-STEADY = 0.6
-# Samples further apart than this many of the usual steps are a gap.
-GAP_STEPS = 3
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def count_utilisation(pool: pd.DataFrame) -> pd.DataFrame:
@@ -52,10 +58,23 @@ def count_utilisation(pool: pd.DataFrame) -> pd.DataFrame:
     POOL.check(pool)
     said = pool["checked_out"].notna()
     known = pool if bool(said.all()) else pool[said]
-    rows = [
-        _measure(str(name), samples)
-        for name, samples in known.groupby("pool", sort=True)
-    ]
+    return rank_series(list_series(known))
+
+
+def rank_series(series: Iterable[PoolSeries]) -> pd.DataFrame:
+    """Count how far pools were used, whose samples are made ready.
+
+    Parameters
+    ----------
+    series
+        One a pool; those whose samples do not say how many are out are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        UTILISATION, as `count_utilisation` returns it.
+    """
+    rows = [row for one in series if (row := one.measure())["samples"]]
     columns = {name: [row[name] for row in rows] for name in UTILISATION.names}
     return UTILISATION.build(columns).sort_values(
         ["full_share", "mean_out"], ascending=False, kind="stable", ignore_index=True
@@ -84,9 +103,10 @@ def break_gaps(samples: pd.DataFrame) -> pd.DataFrame:
     [False, False, False, False, True, False, False]
     """
     ordered = _in_order(samples)
-    usual = _usual_step(ordered["timestamp"])
-    if usual is None:
+    pace = find_pace(microseconds(ordered["timestamp"]))
+    if not pace:
         return ordered
+    usual = pd.Timedelta(pace, unit="us")
     before = ordered["timestamp"].shift()
     after = before[ordered["timestamp"] - before > GAP_STEPS * usual]
     if after.empty:
@@ -123,33 +143,14 @@ def thin_samples(samples: pd.DataFrame, bins: int, names: list[str]) -> pd.DataF
     >>> thin_samples(rows, 1, ["out"])["out"].tolist()
     [5, 1, 9]
     """
-    each = 2 + 2 * len(names)
-    if len(samples) <= each * bins:
-        return samples
-    at = samples["timestamp"].astype("int64").to_numpy()
-    span = max(int(at[-1] - at[0]), 1)
-    place = np.minimum((at - at[0]) * float(bins) / span, bins - 1).astype(np.int64)
-    starts = np.flatnonzero(np.diff(place, prepend=-1))
-    ends = np.append(starts[1:], len(at)) - 1
-    keep = [starts, ends]
-    for name in names:
-        values = samples[name].to_numpy(dtype=float, na_value=np.nan)
-        keep += [_first_of(values, place, starts, least) for least in (True, False)]
-        # Where figures begin to be missing, and where they end to be.
-        turns = np.flatnonzero(np.diff(np.isnan(values)))
-        keep += [turns, turns + 1]
-    return samples.iloc[np.unique(np.concatenate(keep))].reset_index(drop=True)
-
-
-def _first_of(values: Any, place: Any, starts: Any, least: bool) -> Any:
-    """Return where each bin has its least or its most for the first time."""
-    filled = np.where(np.isnan(values), np.inf if least else -np.inf, values)
-    ufunc = np.minimum if least else np.maximum
-    extreme = np.repeat(
-        ufunc.reduceat(filled, starts), np.diff(np.append(starts, len(values)))
+    at = microseconds(samples["timestamp"])
+    figures = [samples[name].to_numpy(dtype=float, na_value=np.nan) for name in names]
+    keep = thin_places(at, figures, bins)
+    return (
+        samples
+        if len(keep) == len(samples)
+        else samples.iloc[keep].reset_index(drop=True)
     )
-    hits = np.flatnonzero(filled == extreme)
-    return hits[np.diff(place[hits], prepend=-1) > 0]
 
 
 def _in_order(samples: pd.DataFrame) -> pd.DataFrame:
@@ -157,56 +158,3 @@ def _in_order(samples: pd.DataFrame) -> pd.DataFrame:
     if samples["timestamp"].is_monotonic_increasing:
         return samples.reset_index(drop=True)
     return samples.sort_values("timestamp", kind="stable", ignore_index=True)
-
-
-def _usual_step(times: pd.Series) -> pd.Timedelta | None:
-    """Return the pace of samples; None where they have none."""
-    steps = np.diff(times.dt.as_unit("us").astype("int64").to_numpy())
-    usual = float(np.median(steps)) if len(steps) else 0.0
-    if not usual:
-        return None
-    near = (steps >= 0.5 * usual) & (steps <= 1.5 * usual)
-    steady = float(near.mean()) >= STEADY
-    return pd.Timedelta(round(usual), unit="us") if steady else None
-
-
-def _measure(name: str, samples: pd.DataFrame) -> dict[str, Any]:
-    ordered = _in_order(samples)
-    lasts = _durations(ordered["timestamp"])
-    observed = float(lasts.sum())
-    out = ordered["checked_out"].to_numpy(dtype=float)
-    size, most = ordered["size"].ffill(), ordered["max_overflow"].ffill()
-    capacity = size + most
-    full = ordered["checked_out"] >= capacity
-    waiting = ordered["waiting"]
-    share = observed if observed else np.nan
-    return {
-        "pool": name,
-        "samples": len(ordered),
-        "observed_s": observed,
-        "size": size.iloc[-1],
-        "capacity": capacity.iloc[-1],
-        "mean_out": float((out * lasts).sum()) / share,
-        "most_out": ordered["checked_out"].max(),
-        "full_s": _known_seconds(full, lasts),
-        "full_share": _known_seconds(full, lasts) / share,
-        "waited_s": _known_seconds(waiting > 0, lasts),
-        "most_waiting": waiting.max(),
-    }
-
-
-def _known_seconds(happened: pd.Series, lasts: Any) -> float:
-    """Add up the seconds in which it did; NaN where nothing tells."""
-    if happened.isna().all():
-        return float(np.nan)
-    return float(lasts[happened.fillna(False).to_numpy(dtype=bool)].sum())
-
-
-def _durations(times: pd.Series) -> Any:
-    """Return for how many seconds each sample stands."""
-    usual = _usual_step(times)
-    steps = (times.shift(-1) - times).dt.total_seconds().to_numpy()
-    step = 0.0 if usual is None else usual.total_seconds()
-    if usual is not None:
-        steps = np.where(steps > GAP_STEPS * step, step, steps)
-    return np.where(np.isnan(steps), step, steps)

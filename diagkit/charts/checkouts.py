@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from diagkit.analyses.checkouts import lay_out_holders
+from diagkit.analyses.checkouts import HolderLayout, lay_out_holders
 from diagkit.analyses.holds import count_holds
 from diagkit.charts.text import plain
 from diagkit.charts.timeaxis import dress_time, to_days
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["plot_holders", "plot_waits"]
+__all__ = ["draw_waits", "plot_holders", "plot_waits", "rank_waits"]
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ WAITS = (
 
 
 def plot_holders(
-    checkouts: pd.DataFrame, ax: Axes | None = None, limit: int = 15
+    checkouts: pd.DataFrame | HolderLayout, ax: Axes | None = None, limit: int = 15
 ) -> Axes:
     """Draw who held connections when, and which of them were not given back.
 
     Parameters
     ----------
     checkouts
-        CHECKOUTS.
+        CHECKOUTS, or how they were set out.
     ax
         Where to draw; by default a new figure, as high as its rows need.
     limit
@@ -108,7 +108,11 @@ def plot_holders(
     if limit < 1:
         msg = f"limit={limit} draws nothing; use 1 or more"
         raise SettingError(msg)
-    layout = lay_out_holders(checkouts, limit)
+    layout = (
+        checkouts
+        if isinstance(checkouts, HolderLayout)
+        else lay_out_holders(checkouts, limit)
+    )
     names = layout.holders["holder"].tolist()
     if ax is None:
         height = 1.8 + 0.42 * max(len(names), 3)
@@ -128,7 +132,7 @@ def plot_holders(
         ax.set_xlabel("time (UTC)")
         ax.text(0.5, 0, "no checkout", transform=ax.get_yaxis_transform(), ha="center")
     if not ax.get_title(loc="left"):
-        ax.set_title(_fold(layout.conclusion), loc="left", fontsize=11, pad=24)
+        ax.set_title(_fold(layout.conclusion), loc="left", fontsize=11, pad=24, y=1.0)
     _note(ax, layout.left_out)
     return ax
 
@@ -173,11 +177,47 @@ def plot_waits(
     if limit < 1:
         msg = f"limit={limit} draws nothing; use 1 or more"
         raise SettingError(msg)
-    table = count_holds(checkouts)
+    return draw_waits(count_holds(checkouts), ax, limit)
+
+
+def rank_waits(table: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """Choose the operations that `plot_waits` draws.
+
+    Parameters
+    ----------
+    table
+        HOLDS: its ``name``, ``checkouts`` and ``wait_…``.
+    limit
+        How many at most.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The longest wait first.
+    """
     known = table[table["wait_max_s"].notna()].sort_values(
         ["wait_max_s", "wait_p95_s"], ascending=False, kind="stable"
     )
-    rows = known.head(limit).reset_index(drop=True)
+    return known.head(limit).reset_index(drop=True)
+
+
+def draw_waits(table: pd.DataFrame, ax: Axes | None = None, limit: int = 20) -> Axes:
+    """Draw waits that are counted, as `plot_waits` does.
+
+    Parameters
+    ----------
+    table
+        HOLDS: its ``name``, ``checkouts`` and ``wait_…``.
+    ax, limit
+        As there.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        As there.
+    """
+    rows = rank_waits(table, limit)
+    known = int(table["wait_max_s"].notna().sum())
     if ax is None:
         height = 1.9 + 0.3 * max(len(rows), 3)
         _, ax = plt.subplots(figsize=(9.5, height), layout="constrained")
@@ -197,10 +237,12 @@ def plot_waits(
     else:
         ax.text(0.5, 0, "no wait", transform=ax.get_yaxis_transform(), ha="center")
     if not ax.get_title(loc="left"):
-        ax.set_title(_fold(_conclude_waits(rows)), loc="left", fontsize=11, pad=24)
-    left = [f"{len(known) - len(rows)} more operations"] if len(known) > limit else []
-    if len(table) > len(known):
-        left.append(f"{len(table) - len(known)} operations without a known wait")
+        ax.set_title(
+            _fold(_conclude_waits(rows)), loc="left", fontsize=11, pad=24, y=1.0
+        )
+    left = [f"{known - len(rows)} more operations"] if known > limit else []
+    if len(table) > known:
+        left.append(f"{len(table) - known} operations without a known wait")
     _note(ax, left)
     return ax
 

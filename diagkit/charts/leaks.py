@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 from matplotlib.ticker import MaxNLocator
 from pandas.tseries.frequencies import to_offset
 
@@ -76,6 +77,8 @@ def plot_leaks(
     ax: Axes | None = None,
     pool: pd.DataFrame | None = None,
     marks: pd.DataFrame | None = None,
+    *,
+    total: bool = True,
 ) -> Axes:
     """Draw events over time, stacked by kind, and the leaks added up.
 
@@ -89,6 +92,8 @@ def plot_leaks(
         POOL: the pools' use is drawn in a second panel below. Only for a new figure.
     marks
         MARKS: deploys, migrations, restarts; a numbered line each.
+    total
+        Whether to draw the leaks added up, on an axis of their own at the right.
 
     Returns
     -------
@@ -120,7 +125,8 @@ def plot_leaks(
     edges = _edges(line)
     _draw_kinds(ax, line, edges)
     _draw_gaps(ax, line, edges)
-    _draw_total(ax, line, edges)
+    if total:
+        _draw_total(ax, line, edges)
     numbered = [] if marks is None else _draw_marks(ax, MARKS.check(marks))
     _dress(ax, line, numbered)
     if below is not None and pool is not None:
@@ -154,37 +160,53 @@ def _edges(line: pd.DataFrame) -> np.ndarray[Any, Any]:
 
 def _draw_kinds(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> None:
     base = np.zeros(len(line))
-    for kind in line.columns:
-        values = line[kind].astype("Float64").fillna(0).to_numpy(dtype=float)
-        style = STYLES.get(str(kind), OTHER)
-        if not values.any():
+    counts = line.astype("Float64").fillna(0).to_numpy(dtype=float)
+    seen = [str(kind) for kind in line.columns[np.flatnonzero(counts.any(axis=0))]]
+    of_data = {kind for kind in seen if CODES.get(kind, ("", ""))[1] == "data"}
+    for kind, values in zip(map(str, line.columns), counts.T, strict=True):
+        style = STYLES.get(kind, OTHER)
+        if kind not in seen:
             continue
-        if CODES.get(str(kind), ("", ""))[1] == "data":
+        if kind in of_data and len(of_data) < len(seen):
             # What a page shows is no event of a connection: it would hide those.
             label = f"not drawn: {style.label} ({int(values.sum())})"
             ax.plot([], [], " ", label=label)
             continue
-        # Steps, not a patch a bar: a thousand bins stay quick.
-        ax.stairs(
-            base + values,
-            edges,
-            baseline=base,
-            fill=True,
-            label=f"{style.label} ({int(values.sum())})",
-            facecolor=style.color,
-            hatch=style.hatch,
-            edgecolor="white" if not style.hatch else "#333333",
-            linewidth=0.4,
+        # Steps, not a patch a bar: a thousand bins stay quick. `Axes.stairs` makes the
+        # same, and then looks for the limits of every step by itself.
+        ax.add_artist(
+            StepPatch(
+                base + values,
+                edges,
+                baseline=base,  # type: ignore[arg-type]
+                fill=True,
+                label=f"{style.label} ({int(values.sum())})",
+                facecolor=style.color,
+                hatch=style.hatch,
+                edgecolor="white" if not style.hatch else "#333333",
+                linewidth=0.4,
+            )
         )
         base = base + values
+    if len(edges):
+        ax.update_datalim([(edges[0], 0.0), (edges[-1], float(base.max(initial=0.0)))])
+        ax.autoscale_view()
 
 
 def _draw_gaps(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> None:
     silent = line.isna().any(axis=1).to_numpy()
-    label: str | None = "no log records"
-    for at in np.flatnonzero(silent):
-        ax.axvspan(edges[at], edges[at + 1], label=label, zorder=0, **GAP)
-        label = None
+    if not silent.any():
+        return
+    turns = np.flatnonzero(np.diff(silent, prepend=False, append=False))
+    begins, ends = edges[turns[::2]], edges[turns[1::2]]
+    ax.broken_barh(
+        list(zip(begins, ends - begins, strict=True)),
+        (0, 1),
+        transform=ax.get_xaxis_transform(),
+        label="no log records",
+        zorder=0,
+        **GAP,
+    )
 
 
 def _draw_total(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> None:
@@ -229,10 +251,10 @@ def _dress(ax: Axes, line: pd.DataFrame, numbered: list[str]) -> None:
     every = line.attrs.get("every", "bin")
     ax.set_ylabel(f"events per {every}")
     ax.set_xlabel("time (UTC)")
-    ax.set_title(_conclusion(line), loc="left", fontsize=11, pad=16)
+    ax.set_title(_conclusion(line), loc="left", fontsize=11, pad=16, y=1.0)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(bottom=0)
-    ax.spines["top"].set_visible(False)
+    ax.spines[["top", "right"]].set_visible(False)
     if len(line):
         dress_time(ax)
     handles, labels = ax.get_legend_handles_labels()
@@ -249,7 +271,8 @@ def _dress(ax: Axes, line: pd.DataFrame, numbered: list[str]) -> None:
             fontsize=8,
             frameon=False,
             loc="upper left",
-            bbox_to_anchor=(1.08, 1.0),
+            # Beside the axis at the right, where there is one.
+            bbox_to_anchor=(1.08 if len(ax.figure.axes) > 1 else 1.02, 1.0),
         )
 
 

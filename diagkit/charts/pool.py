@@ -11,14 +11,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from diagkit.analyses.utilisation import break_gaps, count_utilisation, thin_samples
+from diagkit.analyses.poolseries import PoolSeries, list_series
+from diagkit.analyses.utilisation import count_utilisation
 from diagkit.charts.text import plain
-from diagkit.charts.timeaxis import dress_time, to_days
+from diagkit.charts.timeaxis import dress_time
+from diagkit.frames.pool import POOL
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from collections.abc import Sequence
 
-__all__ = ["conclude_pool", "plot_pool"]
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+__all__ = ["conclude_pool", "draw_series", "plot_pool"]
+
+DAY_US = 86_400_000_000
 
 # As many as a wide figure has columns of dots.
 COLUMNS = 1200
@@ -54,7 +64,7 @@ WAITING: dict[str, Any] = {
     "facecolor": "#F7D7C4",
     "edgecolor": "#8A3C00",
     "hatch": "xxx",
-    "linewidth": 0.4,
+    "linewidth": 0.0,
 }
 
 
@@ -92,27 +102,58 @@ def plot_pool(pool: pd.DataFrame, ax: Axes | None = None) -> Axes:
     >>> print(plot_pool(pool).get_title(loc="left"))
     Pool 'app' had no connection left for 25 % of 4.0 s
     """
+    series = list_series(POOL.check(pool))
     table = count_utilisation(pool)
+    return draw_series(series, table, None if ax is None else [ax])
+
+
+def draw_series(
+    series: Sequence[PoolSeries],
+    table: pd.DataFrame,
+    axes: Sequence[Axes] | None = None,
+    columns: int = COLUMNS,
+) -> Axes:
+    """Draw pools whose samples are made ready, as `plot_pool` does.
+
+    Parameters
+    ----------
+    series
+        One a pool.
+    table
+        UTILISATION of them.
+    axes
+        Where: all on the one, or a pool on each, and the others are named. None: a new
+        figure.
+    columns
+        How many columns of dots the axes have at most.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The uppermost panel.
+    """
+    named = {one.name: one for one in series}
     names = table["pool"].tolist()
-    shown = names if ax is not None else names[:PANELS]
-    axes = [ax] if ax is not None else _make_axes(len(shown))
-    parts = [shown] if ax is not None else [[name] for name in shown]
-    for panel, part in zip(axes, parts or [[]], strict=True):
+    alone = axes is not None and len(axes) == 1
+    shown = names if alone else names[: PANELS if axes is None else len(axes)]
+    panels = _make_axes(len(shown)) if axes is None else list(axes)
+    parts = [shown] if alone else [[name] for name in shown]
+    for panel, part in zip(panels, parts or [[]], strict=True):
         for name in part:
-            samples = pool[(pool["pool"] == name)]
-            _draw(panel, name, samples, LOOKS[part.index(name) % len(LOOKS)])
+            _draw(panel, named[name], LOOKS[part.index(name) % len(LOOKS)], columns)
         _dress(panel)
+    first = panels[0]
     if not names:
-        axes[0].text(0.5, 0.5, "no samples", transform=axes[0].transAxes, ha="center")
+        first.text(0.5, 0.5, "no samples", transform=first.transAxes, ha="center")
     said = conclude_pool(table)
     left = [plain(name, 24) for name in names[len(shown) :]]
     if left:
         said += f"; not drawn: {', '.join(left)}"
-    if not axes[0].get_title(loc="left"):
-        axes[0].set_title(fill(said, 96), loc="left", fontsize=11)
-    for panel in axes[:-1]:
+    if not first.get_title(loc="left"):
+        first.set_title(fill(said, 96), loc="left", fontsize=11, y=1.0)
+    for panel in panels[:-1]:
         panel.set_xlabel("")
-    return axes[0]
+    return first
 
 
 def conclude_pool(table: pd.DataFrame) -> str:
@@ -175,21 +216,19 @@ def _make_axes(count: int) -> list[Axes]:
     return list(axes[:, 0])
 
 
-def _draw(ax: Axes, name: str, samples: pd.DataFrame, look: Look) -> None:
-    broken = break_gaps(samples)
-    broken = broken.assign(demand=broken["checked_out"] + broken["waiting"].fillna(0))
-    rows = thin_samples(broken, COLUMNS, ["checked_out", "demand"])
-    at = to_days(rows["timestamp"])
-    out = rows["checked_out"].to_numpy(dtype=float, na_value=np.nan)
-    demand = rows["demand"].to_numpy(dtype=float, na_value=np.nan)
+def _draw(ax: Axes, series: PoolSeries, look: Look, columns: int) -> None:
+    rows = series.thin(columns)
+    name = plain(series.name, 24)
+    at, out = rows.at / DAY_US, rows.out
+    demand = out + np.nan_to_num(rows.waiting)
     if np.any(demand > out):
         ax.fill_between(
             at,
             out,
             demand,
-            where=demand > out,
+            # One shape for all: where nobody waits it has no height.
             step="post",
-            label=f"{plain(name, 24)}: callers waiting",
+            label=f"{name}: callers waiting",
             zorder=2,
             **WAITING,
         )
@@ -200,45 +239,41 @@ def _draw(ax: Axes, name: str, samples: pd.DataFrame, look: Look) -> None:
         color=look.color,
         linestyle=look.line,
         linewidth=1.3,
-        marker=look.marker if len(rows) <= MARKED else "",
+        marker=look.marker if len(at) <= MARKED else "",
         markersize=3,
-        label=f"{plain(name, 24)}: checked out",
+        label=f"{name}: checked out",
         zorder=3,
     )
-    _draw_gaps(ax, name, broken)
-    _draw_capacity(ax, name, samples, look)
+    _draw_gaps(ax, name, at, np.isnan(out))
+    _draw_capacity(ax, name, series, look)
 
 
-def _draw_gaps(ax: Axes, name: str, broken: pd.DataFrame) -> None:
+def _draw_gaps(ax: Axes, name: str, at: Floats, begins: Bools) -> None:
     """Hatch where nobody knows how many were out."""
-    begins = broken["checked_out"].isna().to_numpy()
     if not begins.any():
         return
-    at = to_days(broken["timestamp"])
     ends = np.append(at[1:], at[-1])[begins]
     ax.broken_barh(
         list(zip(at[begins], ends - at[begins], strict=True)),
         (0, 1),
         transform=ax.get_xaxis_transform(),
-        label=f"{plain(name, 24)}: no samples",
+        label=f"{name}: no samples",
         zorder=0,
         **GAP,
     )
 
 
-def _draw_capacity(ax: Axes, name: str, samples: pd.DataFrame, look: Look) -> None:
-    sizes = samples["size"].dropna()
-    most = (samples["size"] + samples["max_overflow"]).dropna()
-    lines = [(sizes, "size", (0, (1, 2))), (most, "at most", (0, (5, 2)))]
-    if len(sizes) and len(most) and sizes.iloc[-1] == most.iloc[-1]:
+def _draw_capacity(ax: Axes, name: str, series: PoolSeries, look: Look) -> None:
+    size, most = series.size[-1], series.capacity[-1]
+    lines = [(size, "size", (0, (1, 2))), (most, "at most", (0, (5, 2)))]
+    if size == most:
         lines = lines[1:]
-    for values, said, dashes in lines:
-        if values.empty:
+    for level, said, dashes in lines:
+        if np.isnan(level):
             continue
-        level = float(values.iloc[-1])
         ax.axhline(level, color=look.color, linewidth=0.9, linestyle=dashes, zorder=1)
         ax.annotate(
-            f"{plain(name, 24)}: {said} {level:.0f}",
+            f"{name}: {said} {level:.0f}",
             (1.0, level),
             xycoords=("axes fraction", "data"),
             xytext=(4, 0),
@@ -253,7 +288,7 @@ def _dress(ax: Axes) -> None:
         ax.set_ylabel("connections")
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.spines[["top", "right"]].set_visible(False)
     if ax.lines:
         dress_time(ax)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from diagkit.analyses.progress import StartedAtAudit
 
-__all__ = ["plot_started_at"]
+__all__ = ["choose_policies", "plot_started_at", "rank_projects"]
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def plot_started_at(
     if limit < 1:
         msg = f"limit={limit} draws nothing; use 1 or more"
         raise SettingError(msg)
-    names = _check(audit, policies) if policies else _choose(audit)
-    table = _rank(audit.projects, names)
+    names = choose_policies(audit, policies)
+    table = rank_projects(audit, policies)
     rows = table.head(limit)
     if ax is None:
         height = 1.9 + 0.25 * max(len(rows), 4)
@@ -110,6 +110,51 @@ def plot_started_at(
     _write_effects(ax, rows)
     _dress(ax, audit, rows, names, left=len(table) - len(rows))
     return ax
+
+
+def choose_policies(
+    audit: StartedAtAudit, policies: Sequence[str] | None = None
+) -> list[str]:
+    """Choose the policies that `plot_started_at` draws.
+
+    Parameters
+    ----------
+    audit
+        What `audit_started_at` returns.
+    policies
+        As there.
+
+    Returns
+    -------
+    list of str
+        Their names, without `inferred`.
+
+    Raises
+    ------
+    SettingError
+        If a policy is not in the audit.
+    """
+    return _check(audit, policies) if policies else _choose(audit)
+
+
+def rank_projects(
+    audit: StartedAtAudit, policies: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Choose the projects that `plot_started_at` draws, if there is room for all.
+
+    Parameters
+    ----------
+    audit
+        What `audit_started_at` returns.
+    policies
+        As there.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Their rows of AUDIT, in the order in which they are drawn.
+    """
+    return _rank(audit.projects, choose_policies(audit, policies))
 
 
 def _check(audit: StartedAtAudit, policies: Sequence[str]) -> list[str]:
@@ -155,8 +200,10 @@ def _rank(projects: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 def _draw_bounds(ax: Axes, rows: pd.DataFrame) -> None:
     at = np.arange(len(rows))
-    for y in at[rows["illegal"].to_numpy()]:
-        ax.axhspan(y - 0.5, y + 0.5, color=BAND, linewidth=0, zorder=0)
+    illegal = int(rows["illegal"].sum())
+    if illegal:
+        # They are the first rows.
+        ax.axhspan(-0.5, illegal - 0.5, color=BAND, linewidth=0, zorder=0)
     wide = (rows["percent_high"] > rows["percent_low"]).to_numpy()
     if wide.any():
         width = (rows["percent_high"] - rows["percent_low"])[wide]
@@ -260,7 +307,8 @@ def _head(ax: Axes, title: str) -> None:
     """Write the conclusion, and the legend between it and the rows."""
     handles, labels = ax.get_legend_handles_labels()
     lines = -(-len(handles) // LEGEND_COLUMNS) if ax.get_yticklabels() else 0
-    ax.set_title(fill(title, 84), loc="left", fontsize=11, pad=8 + 14 * lines)
+    pad = 8 + 14 * lines
+    ax.set_title(fill(title, 84), loc="left", fontsize=11, pad=pad, y=1.0)
     if lines:
         ax.legend(
             handles,

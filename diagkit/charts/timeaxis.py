@@ -11,7 +11,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["dress_time", "to_days"]
+__all__ = ["dress_time", "fit_time", "to_days"]
 
 
 def to_days(times: pd.Series | pd.DatetimeIndex) -> np.ndarray[Any, Any]:
@@ -51,3 +51,18 @@ def dress_time(ax: Axes) -> None:
     )
     if not ax.get_xlabel():
         ax.set_xlabel("time (UTC)")
+
+
+def fit_time(ax: Axes, edges: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+    """Let an axis of time reach from the first edge of bins to the last, exactly.
+
+    Parameters
+    ----------
+    ax
+        Where.
+    edges
+        Of bins, in microseconds since 1970; of less than two nothing is done.
+    """
+    if len(edges) > 1:
+        first, last = edges[[0, -1]] / 86_400_000_000
+        ax.set_xlim(first, last)

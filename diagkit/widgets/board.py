@@ -1,132 +1,288 @@
-"""IncidentBoard: what was found in an incident, and the records behind each finding."""
+"""IncidentBoard: what was found in an incident, and what stands behind each finding."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from diagkit.analyses.eventviews import book_events, view_events
+import pandas as pd
+
+from diagkit.analyses.boardviews import (
+    Evidence,
+    choose_picture,
+    find_evidence,
+    list_findings,
+)
 from diagkit.analyses.findings import Diagnosis, analyse_incident
-from diagkit.analyses.kinds import CODES
-from diagkit.analyses.triage import weigh_diagnosis
-from diagkit.charts.bars import plot_events, to_screen
+from diagkit.analyses.http import count_statuses
+from diagkit.analyses.timebins import choose_edges, divide_time
+from diagkit.analyses.triage import triage
+from diagkit.charts.canvas import Margins
+from diagkit.charts.http import plot_statuses
 from diagkit.errors import SettingError, suggest
-from diagkit.frames.findings import AREAS, name_finding
-from diagkit.widgets.explorer import Control, Explorer
-from diagkit.widgets.leaks import ROWS, list_moments, one_of, say_events
-from diagkit.widgets.pages import View
+from diagkit.frames.findings import SEVERITIES, severity_rank
+from diagkit.frames.incidents import Incident
+from diagkit.widgets.controls import Control, same, same_times, with_all
+from diagkit.widgets.explorer import Explorer
+from diagkit.widgets.leaks import LeakExplorer
+from diagkit.widgets.pages import Table, View, spell
+from diagkit.widgets.pool import PoolExplorer
+from diagkit.widgets.progress import ProgressExplorer
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Sequence
 
-    from diagkit.frames.incidents import Incident
-
+ROWS = 25
 DEFAULTS: dict[str, Any] = {
     "since": None,
     "until": None,
-    "area": None,
+    "severity": SEVERITIES[0],
     "finding": None,
-    "at": None,
+    "picture": None,
+    "bar": None,
 }
-COLUMNS = ("severity", "area", "summary", "evidence", "remedy", "id")
+# The pictures, and which explorer has each.
+PICTURES = {
+    "leaks": "leaks",
+    "use": "pool",
+    "holders": "pool",
+    "waits": "pool",
+    "progress": "progress",
+    "statuses": "http",
+}
+HYPOTHESIS = ("rank", "confidence", "area", "summary", "evidence_for")
+STEP = ("area", "step", "result", "evidence")
 
 
 class IncidentBoard(Explorer):
-    """An incident to look into: its findings, when it happened, what may be behind it.
+    """What was found in an incident, ranked, with the chart and the records of each.
+
+    Without a finding that is chosen it shows all of them, what triage says may be the
+    cause, and what was checked.
 
     Parameters
     ----------
     incident
-        As `open_incident` gives it, or what `analyse_incident` says of it.
+        As `open_incident` gives it: it is read, and every analysis runs once; or what
+        `analyse_incident` says of it.
     settings
-        ``since``, ``until`` (times in UTC), ``area``, ``finding`` (an id: its records
-        are shown), ``at`` (when the bar begins whose records are shown).
+        ``since``, ``until`` (times, of the pictures), ``severity`` (the least that is
+        shown), ``finding`` (an id: its evidence and its records are shown), ``picture``
+        (``leaks``, ``use``, ``holders``, ``waits``, ``progress`` or ``statuses``; None:
+        the one that shows the finding best), ``bar`` (what of the picture is looked
+        at).
 
     Raises
     ------
     SettingError
-        If a setting has no meaning.
+        If a setting has no meaning, or `incident` is none.
 
     Examples
     --------
     >>> import diagkit as dk
-    >>> board = IncidentBoard(dk.open_sample("two_stacks"), area="infrastructure")
+    >>> board = IncidentBoard(dk.open_sample(), finding="connection_leak-00d1e65a")
     >>> board.as_code()
-    "dk.IncidentBoard(inc, area='infrastructure')"
-    >>> board.view().says.startswith("What may be behind it: a service that is needed")
+    "dk.IncidentBoard(incident, finding='connection_leak-00d1e65a')"
+    >>> "api.log:402" in str(board.static())
     True
     """
 
-    caption = "Findings in view, the most severe first"
-    picks = "at"
-
     def __init__(self, incident: Incident | Diagnosis, **settings: Any) -> None:
         super().__init__(dict(DEFAULTS), settings)
-        done = (
+        given: object = incident
+        if not isinstance(given, Incident | Diagnosis):
+            msg = (
+                "IncidentBoard shows what open_incident gives; a "
+                f"{type(given).__name__} came"
+            )
+            raise SettingError(msg)
+        self._found = (
             incident if isinstance(incident, Diagnosis) else analyse_incident(incident)
         )
-        self._findings = done.findings
-        self._verdict = weigh_diagnosis(done)
-        leaks = done.leaks
-        names = leaks[["kind", "signature"]].astype("str").drop_duplicates()
-        # Which events a finding counts.
-        self._signatures = {
-            name_finding(CODES.get(kind, (kind, ""))[0], signature): signature
-            for kind, signature in names.itertuples(index=False)
-        }
-        self._book = book_events(leaks)
-        self._check_choices()
-        self._events()
+        self._incident = self._found.incident
+        self._parts: dict[str, Explorer] = {}
+        # What has no meaning is told at once, not when it is drawn.
+        self._finding()
+        self._draw(None)
 
     def arguments(self) -> tuple[str, ...]:
         """Return the names that `as_code` gives to what is explored."""
-        return ("inc",)
+        return ("incident",)
+
+    @cached_property
+    def times(self) -> list[str]:
+        """Times at which a view may begin or end."""
+        logs, pool = self._incident.logs, self._incident.pool
+        known = pd.concat([logs["timestamp"].dropna(), pool["timestamp"]])
+        return divide_time(known.min(), known.max()) if len(known) else ["", ""]
+
+    @cached_property
+    def pictures(self) -> list[str]:
+        """The pictures for which the incident has data."""
+        incident = self._incident
+        there = {
+            "leaks": len(self._found.leaks) > 0 or len(incident.logs) > 0,
+            "use": len(incident.pool) > 0,
+            "holders": len(incident.checkouts) > 0,
+            "waits": bool(incident.checkouts["wait_s"].notna().any()),
+            "progress": self._found.audit is not None,
+            "statuses": len(incident.http) > 0,
+        }
+        return [name for name in PICTURES if there[name]] or ["leaks"]
 
     def controls(self) -> list[Control]:
-        """Return the controls: time, area, finding."""
-        ids = self._in_area()["id"].tolist()
-        moments = list_moments(self._book)
+        """Return the controls: time, least severity, finding, picture."""
+        rows = self._findings()
+        options = [
+            (spell(f"{row['severity']}: {row['summary']}", 80), row["id"])
+            for _, row in rows.iterrows()
+        ]
+        pictures = (("fitting", None), *same(self.pictures))
         return [
-            Control("range", "time (UTC)", ("since", "until"), moments),
-            Control("choice", "area", ("area",), one_of(list(AREAS))),
-            Control("choice", "finding", ("finding",), one_of(ids)),
+            Control("range", "time (UTC)", ("since", "until"), same_times(self.times)),
+            Control("choice", "at least", ("severity",), same(SEVERITIES)),
+            Control(*("choice", "finding", ("finding",)), (*with_all(()), *options)),
+            Control("choice", "picture", ("picture",), pictures),
         ]
 
     def view(self) -> View:
         """Draw what the settings ask for."""
-        self._check_choices()
-        selected = self._events()
-        ax = plot_events(selected.counts, selected.every, self.settings["at"])
-        finding, at = self.settings["finding"], self.settings["at"]
-        if at is None and finding is None:
-            rows = self._in_area()[list(COLUMNS)].astype("str")
-            said = f"What may be behind it: {self._verdict.conclusion}."
-        elif at is None and finding not in self._signatures:
-            rows = self._findings[self._findings["id"] == finding].astype("str")
-            said = str(rows["summary"].iloc[0])
-        else:
-            rows, said = selected.records(ROWS), say_events(selected, 0)
-            left = len(selected.rows) - len(rows)
-            return View(to_screen(ax), said, rows, left, tuple(selected.bars))
-        left = max(0, len(rows) - ROWS)
-        bars = tuple(selected.bars)
-        return View(to_screen(ax), said, rows.head(ROWS), left, bars)
+        finding = self._finding()
+        evidence = (
+            None if finding is None else find_evidence(self._found, finding, ROWS)
+        )
+        drawn = self._draw(finding, evidence)
+        behind = () if self.settings["bar"] is None else drawn.tables
+        about = self._about_all() if finding is None else _about(finding, evidence)
+        return View(
+            drawn.picture,
+            drawn.says,
+            (*behind, *about),
+            drawn.bars,
+            drawn.area,
+            drawn.rows,
+            drawn.others,
+        )
 
-    def _events(self) -> Any:
-        chosen = {name: self.settings[name] for name in ("since", "until", "at")}
-        signature = self._signatures.get(self.settings["finding"] or "")
-        return view_events(self._book, signature=signature, **chosen)
+    def _findings(self) -> pd.DataFrame:
+        least = severity_rank(self.settings["severity"])
+        rows = self._found.findings
+        ranks = rows["severity"].astype("str").map(severity_rank)
+        return rows[(ranks >= least).to_numpy(dtype=bool)]
 
-    def _in_area(self) -> pd.DataFrame:
-        area = self.settings["area"]
-        found = self._findings
-        return found if area is None else found[found["area"].astype("str") == area]
+    def _finding(self) -> pd.Series | None:
+        """Return the row of the finding that is chosen."""
+        self._findings()
+        wanted, rows = self.settings["finding"], self._found.findings
+        if wanted is None:
+            return None
+        mine = rows[rows["id"] == wanted]
+        if mine.empty:
+            near = suggest(str(wanted), rows["id"].tolist())
+            msg = f"no finding {wanted!r} is in this incident{near}"
+            raise SettingError(msg)
+        first: pd.Series = mine.iloc[0]
+        return first
 
-    def _check_choices(self) -> None:
-        for name, known in (
-            ("area", list(AREAS)),
-            ("finding", self._findings["id"].tolist()),
-        ):
-            value = self.settings[name]
-            if value is not None and value not in known:
-                msg = f"{name}={value!r} is none of what is there"
-                raise SettingError(msg + suggest(str(value), known))
+    def _draw(
+        self, finding: pd.Series | None, evidence: Evidence | None = None
+    ) -> View:
+        name = self._picture(finding)
+        if name == "statuses":
+            return self._draw_statuses()
+        part = self._part(PICTURES[name])
+        more = (
+            {}
+            if name == "progress"
+            else {key: self.settings[key] for key in ("since", "until")}
+        )
+        more[part.picked] = self.settings["bar"]
+        if PICTURES[name] == "pool":
+            more["picture"] = name
+            more["pool"] = evidence.pool if evidence is not None else None
+        if name == "leaks" and evidence is not None:
+            more["signature"] = evidence.signature
+        drawn = part.view_within(self, **more)
+        # What a control took out of view is not chosen any more.
+        self.settings["bar"] = part.settings[part.picked]
+        return drawn
+
+    def _picture(self, finding: pd.Series | None) -> str:
+        wanted: str | None = self.settings["picture"]
+        if wanted is None:
+            first = self.pictures[0]
+            if finding is None:
+                return first
+            best = choose_picture(finding["code"], str(finding["area"]))
+            return best if best in self.pictures else first
+        if wanted not in self.pictures:
+            near = suggest(str(wanted), self.pictures)
+            msg = (
+                f"picture={wanted!r} is none of those that this incident has data for: "
+                f"{', '.join(self.pictures)}{near}"
+            )
+            raise SettingError(msg)
+        return wanted
+
+    def _part(self, name: str) -> Explorer:
+        """Return the explorer of a picture, made when it is first wanted."""
+        incident, found = self._incident, self._found
+        if name not in self._parts:
+            if name == "leaks":
+                self._parts[name] = LeakExplorer(
+                    found.leaks, incident.logs, incident.marks
+                )
+            elif name == "pool":
+                self._parts[name] = PoolExplorer(incident.pool, incident.checkouts)
+            elif found.audit is not None:
+                self._parts[name] = ProgressExplorer(found.audit, incident.progress)
+        return self._parts[name]
+
+    def _draw_statuses(self) -> View:
+        self.pick(())
+        (ax,) = self.canvas.clear(
+            "statuses", 3.6, Margins(left=0.65, right=0.25, top=0.45)
+        )
+        plot_statuses(self._statuses, ax=ax)
+        said = "Requests by status"
+        return View(self.canvas.to_png(), said, ())
+
+    @cached_property
+    def _statuses(self) -> pd.DataFrame:
+        times = self._incident.http["timestamp"].dropna()
+        every = "1min"
+        if len(times):
+            every = choose_edges(
+                int(times.min().value // 1000), int(times.max().value // 1000)
+            )[1]
+        return count_statuses(self._incident.http, every=every)
+
+    @cached_property
+    def _triage(self) -> tuple[Table, ...]:
+        found = triage(self._incident)
+        causes = found.hypotheses[list(HYPOTHESIS)].copy()
+        causes["confidence"] = [f"{100 * one:.0f} %" for one in causes["confidence"]]
+        return (
+            Table("What may be the cause, the likeliest first", causes.astype("str")),
+            Table("What was checked", found.checklist[list(STEP)].astype("str")),
+        )
+
+    def _about_all(self) -> Sequence[Table]:
+        rows = self._findings()
+        return (
+            Table("Findings, the most severe first", list_findings(rows)),
+            *self._triage,
+        )
+
+
+def _about(finding: pd.Series, evidence: Evidence | None) -> Sequence[Table]:
+    names = ("severity", "area", "summary", "evidence", "remedy", "id")
+    told = pd.DataFrame(
+        {"of the finding": list(names), "is": [str(finding[name]) for name in names]},
+        dtype="str",
+    )
+    tables = [Table("The finding", told)]
+    if evidence is not None:
+        left = evidence.count - len(evidence.rows)
+        tables.append(Table(evidence.caption, evidence.rows, left))
+    return tables

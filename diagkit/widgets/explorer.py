@@ -8,46 +8,33 @@ static form needs no ipywidgets.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import DiagkitError, MissingExtraError, SettingError, suggest
-from diagkit.redaction.text import redact_frame, redact_text
-from diagkit.widgets.barbuttons import SIZE, BarButtons
-from diagkit.widgets.pages import escape, to_static, to_table
+from diagkit.widgets.controls import Nothing, fit_options, make_control, said, shown
+from diagkit.widgets.pages import escape, spell, to_static, to_tables
+from diagkit.widgets.stage import Stage
 
 if TYPE_CHECKING:
-    from diagkit.widgets.pages import StaticView, View
+    from collections.abc import Sequence
+
+    from diagkit.charts.canvas import Canvas
+    from diagkit.widgets.controls import Control
+    from diagkit.widgets.pages import Bar, StaticView, View
 
 Settings = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Control:
-    """What sets one setting, or the two ends of a range.
-
-    Attributes
-    ----------
-    kind
-        ``choice`` (one of the options), ``range`` (two of them, in order), or
-        ``number``.
-    label
-        What stands before it.
-    names
-        The settings that it sets.
-    options
-        Texts and the values that they stand for. A range that begins with the first
-        option, or ends with the last, has no bound there: None.
-    """
-
-    kind: str
-    label: str
-    names: tuple[str, ...]
-    options: tuple[tuple[str, Any], ...] = ()
+NO_BAR: tuple[tuple[str, Any], ...] = (("all in view", Nothing),)
+CLOSE = 'style="margin:0;line-height:1.4"'
+# Long names and code are folded, not cut.
+WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere"'
 
 
 class Explorer(ABC):
     """A view of frames that people move with controls.
+
+    What is clicked on the picture, or chosen by its name, is the setting ``bar``: it
+    is part of the code like every other, so that a finding made by clicking can be
+    reviewed.
 
     Parameters
     ----------
@@ -62,9 +49,8 @@ class Explorer(ABC):
         If there is no such setting.
     """
 
-    caption = "records"
-    # The setting that a click on a bar sets; empty: bars cannot be clicked.
-    picks = ""
+    # What the list is called in which a bar is chosen, and the setting that it sets.
+    of, picked = "records of", "bar"
 
     def __init__(self, defaults: Settings, settings: Settings) -> None:
         self._defaults = defaults
@@ -72,9 +58,11 @@ class Explorer(ABC):
         self.settings: Settings = {**defaults, **settings}
         self._widgets: dict[tuple[str, ...], Any] = {}
         self._shown: dict[str, Any] = {}
+        self._bars: tuple[Bar, ...] = ()
+        self._stage: Any = None
         self._box: Any = None
-        self._quiet = False
-        self._bars = BarButtons(self._pick)
+        self._quiet = self._moved = False
+        self._drawn_on: Canvas | None = None
 
     @abstractmethod
     def controls(self) -> list[Control]:
@@ -111,7 +99,70 @@ class Explorer(ABC):
         StaticView
             A picture with its text, the table of the records, and the code.
         """
-        return to_static(self._clean(), self.caption, self.as_code())
+        return to_static(self.view(), self.as_code())
+
+    @property
+    def canvas(self) -> Canvas:
+        """What the pictures are drawn on, made when the first is."""
+        if self._drawn_on is None:
+            from diagkit.charts.canvas import Canvas
+
+            self._drawn_on = Canvas()
+        return self._drawn_on
+
+    def view_within(self, other: Explorer, **settings: Any) -> View:
+        """Draw a view as a part of another explorer, on its canvas.
+
+        Parameters
+        ----------
+        other
+            The one that shows it.
+        settings
+            Those that are not the usual ones.
+
+        Returns
+        -------
+        View
+            The view.
+        """
+        self.settings = {**self._defaults, **settings}
+        self._drawn_on, self._moved = other.canvas, other._moved
+        return self.view()
+
+    def pick(self, bars: Sequence[Bar]) -> int | None:
+        """Return which bar is chosen.
+
+        Parameters
+        ----------
+        bars
+            Those in view.
+
+        Returns
+        -------
+        int or None
+            Its place; None where none is, or where a control took it out of view.
+
+        Raises
+        ------
+        SettingError
+            If the setting ``bar`` is none of them.
+        """
+        wanted = self.settings[self.picked]
+        known = [bar.value for bar in bars]
+        if wanted is None or wanted in known:
+            return None if wanted is None else known.index(wanted)
+        if self._moved:
+            self.settings[self.picked] = None
+            return None
+        if not known:
+            msg = f"{self.picked}={wanted!r}: there is nothing in view"
+            raise SettingError(msg)
+        msg = (
+            f"{self.picked}={wanted!r} is none of those in view, {known[0]} to "
+            f"{known[-1]}"
+            f"{suggest(str(wanted), known)}"
+        )
+        raise SettingError(msg)
 
     def set(self, **settings: Any) -> None:
         """Set settings, as the controls do.
@@ -128,28 +179,27 @@ class Explorer(ABC):
         """
         self._check(settings)
         self.settings.update(settings)
-        self.refresh()
+        self._move(self.picked not in settings)
 
     def refresh(self) -> None:
         """Draw again; an error is shown in the view's place."""
         if self._box is None:
             return
-        self._quiet = True
+        self._fit_quietly()
         try:
-            self._fit_controls()
-        finally:
-            self._quiet = False
-        try:
-            view = self._clean()
+            view = self.view()
         except DiagkitError as error:
             self.tell(error)
             return
-        self._shown["picture"].value = view.picture
-        self._shown["says"].value = f"<p>{escape(view.says, 500)}</p>"
-        self._shown["records"].value = to_table(view, self.caption)
-        self._shown["code"].value = self.as_code()
-        if self.picks:
-            self._bars.fit(view.bars)
+        # The picture first: it is what somebody waits for.
+        self._stage.draw(view)
+        self._shown["says"].value = f"<p {CLOSE}>{escape(view.says, 500)}</p>"
+        self._shown["records"].value = to_tables(view.tables)
+        self._shown[
+            "code"
+        ].value = f"<code {WRAPPED}>{escape(self.as_code(), 2000)}</code>"
+        self._stage.lay(view)
+        self._fit_bars(view)
 
     def tell(self, error: DiagkitError) -> None:
         """Show an error where the picture's text stands.
@@ -160,7 +210,7 @@ class Explorer(ABC):
             What went wrong; what was drawn before stays.
         """
         if self._box is not None:
-            self._shown["says"].value = f"<p><b>{escape(error, 500)}</b></p>"
+            self._shown["says"].value = f"<p {CLOSE}><b>{escape(error, 500)}</b></p>"
 
     @property
     def widget(self) -> Any:
@@ -179,22 +229,16 @@ class Explorer(ABC):
     def close(self) -> None:
         """Take the widgets away."""
         if self._box is not None:
+            self._stage.close()
             for one in (*self._widgets.values(), *self._shown.values(), self._box):
                 one.close()
-            self._bars.close()
-        self._box = None
+        self._box = self._stage = None
         self._widgets, self._shown = {}, {}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = dict(self.widget._repr_mimebundle_(**kwargs))
         # For pages that have no kernel, and no widgets.
         return {**bundle, "text/html": self.static().html}
-
-    def _clean(self) -> View:
-        """Return the view without secrets: what a notebook shows is saved with it."""
-        view = self.view()
-        records = redact_frame(view.records).frame
-        return replace(view, says=redact_text(view.says).text, records=records)
 
     def _check(self, settings: Settings) -> None:
         for name in settings:
@@ -206,35 +250,32 @@ class Explorer(ABC):
     def _build(self) -> Any:
         widgets = _ipywidgets()
         for control in self.controls():
-            made = _make(widgets, control)
+            made = make_control(widgets, control)
             made.observe(self._changed, names="value")
             self._widgets[control.names] = made
-        wide = widgets.Layout(width="100%")
-        # Bars lie where buttons do: such a picture keeps its size.
-        size = widgets.Layout(**SIZE) if self.picks else wide
+        self._stage = Stage(widgets, self._clicked)
+        bars = widgets.Dropdown(
+            options=NO_BAR,
+            description=self.of,
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="auto", max_width="100%"),
+        )
+        bars.observe(self._chose, names="value")
+        whole = widgets.Layout(width="auto", max_width="100%", overflow="auto hidden")
         self._shown = {
             "says": widgets.HTML(),
-            "picture": widgets.Image(format="png", layout=size),
+            "bars": bars,
             "records": widgets.HTML(),
-            "code": widgets.Text(description="as code", disabled=True, layout=wide),
+            "code": widgets.HTML(layout=whole),
         }
-        picture = [self._shown["picture"]]
-        if self.picks:
-            box = widgets.Layout(width=SIZE["width"], min_width=SIZE["width"])
-            both = [*picture, self._bars.build(widgets)]
-            # A page that is narrower scrolls it; nothing is cut off.
-            outer = widgets.Layout(overflow="auto", max_width="100%")
-            picture = [widgets.Box([widgets.VBox(both, layout=box)], layout=outer)]
-        # A picture of a fixed size takes its room, another grows.
-        flex = f"0 0 {SIZE['width']}" if self.picks else "3 1 480px"
         left = widgets.VBox(
-            [self._shown["says"], *picture, self._shown["code"]],
-            layout=widgets.Layout(flex=flex, min_width="0", max_width="100%"),
+            [self._shown["says"], self._stage.box, self._shown["code"]],
+            layout=widgets.Layout(flex="3 1 480px", min_width="0"),
         )
-        right = widgets.Box(
-            [self._shown["records"]],
+        right = widgets.VBox(
+            [bars, self._shown["records"]],
             layout=widgets.Layout(
-                flex="2 1 320px", min_width="0", max_height="560px", overflow="auto"
+                flex="2 1 320px", min_width="0", max_height="640px", overflow="auto"
             ),
         )
         flow = widgets.Layout(flex_flow="row wrap")
@@ -244,11 +285,6 @@ class Explorer(ABC):
                 widgets.Box([left, right], layout=flow),
             ]
         )
-
-    def _pick(self, value: str) -> None:
-        """Set what a bar stands for; a second click takes it back."""
-        taken = self.settings[self.picks] == value
-        self.set(**{self.picks: None if taken else value})
 
     def _changed(self, _: Any) -> None:
         if self._quiet:
@@ -263,67 +299,69 @@ class Explorer(ABC):
                 )
                 self.settings.update(zip(control.names, ends, strict=True))
             else:
-                self.settings[control.names[0]] = value
-        self.refresh()
+                self.settings[control.names[0]] = said(value)
+        self._move(True)
+
+    def _clicked(self, place: int) -> None:
+        """Choose the bar that was clicked; clicked again, none is chosen."""
+        bar = self._bars[place].value
+        chosen = self.settings[self.picked]
+        self.settings[self.picked] = None if chosen == bar else bar
+        self._move(False)
+
+    def _chose(self, change: Any) -> None:
+        if not self._quiet:
+            self.settings[self.picked] = said(change["new"])
+            self._move(False)
+
+    def _move(self, moved: bool) -> None:
+        """Draw again; a bar that was moved out of view is not chosen any more."""
+        self._moved = moved
+        try:
+            self.refresh()
+        finally:
+            self._moved = False
+
+    def _fit_bars(self, view: View) -> None:
+        self._bars = view.bars
+        made = self._shown["bars"]
+        known = [
+            (spell(one.label, 60), one.value) for one in (*view.bars, *view.others)
+        ]
+        options = (*NO_BAR, *known)
+        self._quiet = True
+        try:
+            if tuple(made.options) != options:
+                made.options = options
+            made.value = shown(self.settings[self.picked])
+        finally:
+            self._quiet = False
+
+    def _fit_quietly(self) -> None:
+        self._quiet = True
+        try:
+            self._fit_controls()
+        finally:
+            self._quiet = False
 
     def _fit_controls(self) -> None:
         """Give the controls the options that there are now, and the settings."""
         for control in self.controls():
             made = self._widgets[control.names]
             values = [self.settings[name] for name in control.names]
-            if control.kind == "number":
+            if control.kind in ("number", "check"):
                 made.value = values[0]
                 continue
-            options = _with(control, values)
+            options = fit_options(control, values)
             if tuple(made.options) != options:
                 made.options = options
             known = [value for _, value in options]
             if control.kind == "choice":
-                made.value = values[0]
+                made.value = shown(values[0])
             else:
                 low = known[0] if values[0] is None else values[0]
                 high = known[-1] if values[1] is None else values[1]
                 made.value = (low, high)
-
-
-def _with(control: Control, values: list[Any]) -> tuple[tuple[str, Any], ...]:
-    """Return the options, with a value that somebody set and that is none of them."""
-    known = {value for _, value in control.options}
-    more = [
-        (str(value), value)
-        for value in values
-        if value is not None and value not in known
-    ]
-    if not more:
-        return control.options
-    if control.kind == "choice":
-        return (*control.options, *more)
-    # Times are written so that they sort as texts.
-    return tuple(sorted((*control.options, *more), key=lambda option: option[1]))
-
-
-def _make(widgets: Any, control: Control) -> Any:
-    style = {"description_width": "initial"}
-    if control.kind == "number":
-        return widgets.BoundedFloatText(
-            value=0.0,
-            min=0.0,
-            max=1e12,
-            step=1.0,
-            description=control.label,
-            style=style,
-        )
-    if control.kind == "choice":
-        return widgets.Dropdown(
-            options=control.options, description=control.label, style=style
-        )
-    return widgets.SelectionRangeSlider(
-        options=control.options,
-        description=control.label,
-        style=style,
-        continuous_update=False,
-        layout=widgets.Layout(width="100%"),
-    )
 
 
 def _ipywidgets() -> Any:

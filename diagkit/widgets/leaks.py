@@ -1,168 +1,185 @@
-"""LeakExplorer: which failure, when, of which logger, and the records behind a bar."""
+"""LeakExplorer: events of a log over time, and the records behind each bar."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from diagkit.analyses.eventviews import book_events, view_events
-from diagkit.charts.bars import plot_events, to_screen
-from diagkit.widgets.explorer import Control, Explorer
-from diagkit.widgets.pages import View
+import pandas as pd
+
+from diagkit.analyses.leakviews import LeakBook, LeakView, view_leaks
+from diagkit.analyses.timebins import STEPS, divide_time, to_moments, write_moment
+from diagkit.charts.canvas import Margins
+from diagkit.charts.leaks import plot_leaks
+from diagkit.charts.timeaxis import fit_time
+from diagkit.frames.incidents import MARKS
+from diagkit.widgets.controls import Control, same, same_times, with_all
+from diagkit.widgets.explorer import Explorer
+from diagkit.widgets.pages import Bar, Table, View
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from numpy.typing import NDArray
 
 ROWS = 25
+HEIGHT_IN = 3.8
+# At the right stands the legend.
+MARGINS = Margins(left=0.65, right=3.0, top=0.4, bottom=0.6)
+UNDATED = "undated"
 DEFAULTS: dict[str, Any] = {
     "since": None,
     "until": None,
     "every": None,
     "signature": None,
     "logger": None,
-    "at": None,
+    "bar": None,
 }
-# So many moments does a range have to choose from.
-MOMENTS = 60
 
 
 class LeakExplorer(Explorer):
-    """Events of the logs to look into: over time, by kind, and the records of a bar.
+    """Events of a log to look into: over time, and the records behind each bar.
 
     Parameters
     ----------
     leaks
-        LEAKS. What has no time is counted, and not drawn.
+        LEAKS.
+    logs
+        LOGS in which they were found: with them it is seen where the log has no record
+        at all.
+    marks
+        MARKS: deploys, migrations, restarts.
     settings
-        ``since``, ``until`` (times in UTC), ``every`` (length of a bin), ``signature``,
-        ``logger``, ``at`` (when the bar begins whose records are shown).
+        ``since``, ``until`` (times), ``every`` (length of a bin: ``"1min"``; one that
+        makes more than 120 bars is made longer), ``signature``, ``logger`` (names),
+        ``bar`` (the beginning of a bin whose records are shown, or ``undated``).
 
     Raises
     ------
     ContractError
-        If `leaks` is no LEAKS frame.
+        If a frame is none of its contract.
     SettingError
         If a setting has no meaning.
 
     Examples
     --------
-    >>> import diagkit as dk
-    >>> leaks = dk.find_leaks(dk.open_sample().logs)
-    >>> explorer = LeakExplorer(leaks, signature="sqlalchemy.gc_dropped", every="1min")
+    >>> import pandas as pd
+    >>> from diagkit.frames.leaks import LEAKS
+    >>> times = pd.to_datetime(["2025-11-24 10:00:30Z", "2025-11-24 10:02:10Z"])
+    >>> leaks = LEAKS.build({"timestamp": times, "signature": "x", "kind": "leak",
+    ...     "severity": "high", "source": "a.log", "line": [1, 7], "message": "gone"})
+    >>> explorer = LeakExplorer(leaks, every="1min", bar="2025-11-24T10:02:00.000Z")
     >>> explorer.as_code()
-    "dk.LeakExplorer(leaks, every='1min', signature='sqlalchemy.gc_dropped')"
-    >>> explorer.view().says
-    '65 events from 2026-11-22 17:14:29 to 17:20:39 UTC: leak 65; 7 more have no time'
+    "dk.LeakExplorer(leaks, every='1min', bar='2025-11-24T10:02:00.000Z')"
+    >>> page = str(explorer.static())
+    >>> "a.log:7" in page, "a.log:1<" in page
+    (True, False)
     """
 
-    caption = "Records in view, the first first"
-    picks = "at"
-
-    def __init__(self, leaks: pd.DataFrame, **settings: Any) -> None:
+    def __init__(
+        self,
+        leaks: pd.DataFrame,
+        logs: pd.DataFrame | None = None,
+        marks: pd.DataFrame | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__(dict(DEFAULTS), settings)
-        self._book = book_events(leaks)
+        self._book = LeakBook.from_frames(leaks, logs)
+        self._marks = None if marks is None else MARKS.check(marks)
+        self._given = ("leaks", *(["logs"] if logs is not None else []))
+        self._choices: list[Control] | None = None
         # What has no meaning is told at once, not when it is drawn.
-        view_events(self._book, **self.settings)
+        self.pick(_bars(self._select()))
 
     def arguments(self) -> tuple[str, ...]:
         """Return the names that `as_code` gives to what is explored."""
-        return ("leaks",)
+        return (*self._given, *(["marks=marks"] if self._marks is not None else []))
 
     def controls(self) -> list[Control]:
-        """Return the controls: time, bin, signature, logger."""
-        book = self._book
-        names = book.names
-        return [
-            Control("range", "time (UTC)", ("since", "until"), list_moments(book)),
-            Control("choice", "bin", ("every",), one_of(book.steps, "as fits")),
-            Control("choice", "signature", ("signature",), one_of(names["signature"])),
-            Control("choice", "logger", ("logger",), one_of(names["logger"])),
-        ]
+        """Return the controls: time, length of a bin, signature, logger."""
+        if self._choices is None:
+            span, groups = self._book.span, self._book.groups
+            times = ["", ""] if span is None else divide_time(*to_moments(span))
+            names = {
+                name: sorted(set(groups[name])) for name in ("signature", "logger")
+            }
+            self._choices = [
+                Control("range", "time (UTC)", ("since", "until"), same_times(times)),
+                Control("choice", "bin", ("every",), (("fitting", None), *same(STEPS))),
+                *(
+                    Control("choice", name, (name,), with_all(values))
+                    for name, values in names.items()
+                ),
+            ]
+        return self._choices
 
     def view(self) -> View:
         """Draw what the settings ask for."""
-        selected = view_events(self._book, **self.settings)
-        ax = plot_events(selected.counts, selected.every, self.settings["at"])
-        records = selected.records(ROWS)
+        selected = self._select()
+        bars = _bars(selected)
+        others = _others(selected)
+        (ax,) = self.canvas.clear("leaks", HEIGHT_IN, MARGINS)
+        plot_leaks(selected.line, ax=ax, marks=self._in_view(selected), total=False)
+        fit_time(ax, selected.edges)
+        title, area = self.canvas.take_title(ax), self.canvas.area([ax])
+        chosen = self.pick((*bars, *others))
+        rows, caption = selected.rows, "Records in view, the first first"
+        if chosen is not None and chosen < len(bars):
+            self.canvas.outline(area.part(chosen, len(bars), rows=False))
+            rows = rows[slice(*selected.bounds[chosen : chosen + 2])]
+            caption = f"Records of {bars[chosen].label}"
+        elif chosen is not None:
+            rows, caption = selected.undated, "Records without a time"
         return View(
-            to_screen(ax),
-            say_events(selected, self._book.undated),
-            records,
-            len(selected.rows) - len(records),
-            tuple(selected.bars),
+            self.canvas.to_png(),
+            self._say(title, selected),
+            (_table(selected, rows, caption),),
+            bars,
+            area,
+            others=others,
         )
 
+    def _say(self, title: str, selected: LeakView) -> str:
+        names = ("signature", "logger")
+        chosen = [f"{n} {self.settings[n]}" for n in names if self.settings[n]]
+        if chosen:
+            # The title speaks of the whole log, of which this is a part.
+            count = len(selected.rows) + len(selected.undated)
+            title = f"{_events(count)} of {', '.join(chosen)}"
+            if len(selected.undated):
+                title += f"; {len(selected.undated)} without a time"
+        return f"{title}; {len(selected.line)} bars of {selected.every}"
 
-def list_moments(book: Any) -> tuple[tuple[str, str], ...]:
-    """List times to choose a range from.
+    def _select(self) -> LeakView:
+        chosen = {name: self.settings[name] for name in DEFAULTS if name != "bar"}
+        return view_leaks(self._book, **chosen)
 
-    Parameters
-    ----------
-    book
-        As `book_events` gives it.
-
-    Returns
-    -------
-    tuple
-        Texts, from the first event to the last.
-    """
-    import pandas as pd
-
-    if not len(book.times):
-        return (("", ""), (" ", " "))
-    first, last = int(book.times[0]), int(book.times[-1])
-    step = max(1, -(-(last - first) // MOMENTS))
-    moments = [*range(first, last, step), last]
-    texts = [
-        pd.Timestamp(at, unit="us").strftime("%Y-%m-%d %H:%M:%S.%f") for at in moments
-    ]
-    # Of one day, the time says all.
-    start = 11 if texts[0][:10] == texts[-1][:10] else 5
-    return tuple((text[start:-7], text) for text in dict.fromkeys(texts))
+    def _in_view(self, selected: LeakView) -> pd.DataFrame | None:
+        if self._marks is None or len(selected.edges) < 2:
+            return None
+        low, high = pd.to_datetime(selected.edges[[0, -1]], unit="us", utc=True)
+        return self._marks[self._marks["timestamp"].between(low, high)]
 
 
-def one_of(names: list[str], none: str = "all") -> tuple[tuple[str, str | None], ...]:
-    """Make options of names, and one for all of them.
-
-    Parameters
-    ----------
-    names
-        What can be chosen.
-    none
-        What stands for no choice.
-
-    Returns
-    -------
-    tuple
-        Texts and values.
-    """
-    return ((none, None), *((name or "(none)", name) for name in names))
+def _bars(selected: LeakView) -> tuple[Bar, ...]:
+    begins = [write_moment(at) for at in selected.line.index]
+    counts = (selected.bounds[1:] - selected.bounds[:-1]).tolist()
+    return tuple(
+        Bar(begin, f"{_plain(begin)} UTC, {selected.every}: {_events(count)}")
+        for begin, count in zip(begins, counts, strict=True)
+    )
 
 
-def say_events(view: Any, undated: int) -> str:
-    """Say in words what the picture of events shows.
+def _others(selected: LeakView) -> tuple[Bar, ...]:
+    count = len(selected.undated)
+    return (Bar(UNDATED, f"without a time: {_events(count)}"),) if count else ()
 
-    Parameters
-    ----------
-    view
-        As `view_events` gives it.
-    undated
-        How many events have no time.
 
-    Returns
-    -------
-    str
-        A sentence: its alternative text.
-    """
-    rest = f"; {undated} more have no time" if undated else ""
-    rows = view.rows
-    if not len(rows):
-        return f"No event is in view{rest}"
-    times = view.book.events["timestamp"]
-    first, last = times.iloc[int(rows[0])], times.iloc[int(rows[-1])]
-    kinds = view.kinds()
-    said = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
-    day = "" if first.date() == last.date() else f"{last:%Y-%m-%d} "
-    until = f"{day}{last:%H:%M:%S}"
-    noun = "event" if len(rows) == 1 else "events"
-    since = f"{first:%Y-%m-%d %H:%M:%S}"
-    return f"{len(rows)} {noun} from {since} to {until} UTC: {said}{rest}"
+def _table(selected: LeakView, rows: NDArray[Any], caption: str) -> Table:
+    shown = selected.records(rows, ROWS)
+    return Table(caption, shown, len(rows) - len(shown))
+
+
+def _plain(begin: str) -> str:
+    return begin.replace("T", " ").removesuffix("Z").removesuffix(".000")
+
+
+def _events(count: int) -> str:
+    return f"{count} event{'' if count == 1 else 's'}"

@@ -8,16 +8,57 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from diagkit.redaction.text import redact_text
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
+
+    from diagkit.charts.canvas import Area
 
 # Cc control, Cf format (bidi marks), Cs lone surrogates, Zl/Zp line separators.
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-LONGEST = 160
-CELL = "padding:2px 8px;text-align:left;vertical-align:top"
-# What is short stays on one line; what is long is broken, and has room.
-SHORT = 28
-LINE = {True: ";white-space:nowrap", False: ";min-width:320px;overflow-wrap:anywhere"}
+LONGEST, BEYOND = 160, 2000
+CELL = "padding:2px 8px;text-align:left;vertical-align:top;line-height:1.35"
+# What is short stays on one line, what is long has room for some words.
+SHORT, SHORT_CELL = 34, f"{CELL};white-space:nowrap"
+LONG_CELL = f"{CELL};min-width:20em;overflow-wrap:anywhere"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that stand beside a picture.
+
+    Attributes
+    ----------
+    caption
+        What the rows are.
+    records
+        The rows, as texts.
+    left
+        How many more rows there are.
+    """
+
+    caption: str
+    records: pd.DataFrame
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What can be clicked on a picture, or chosen by its name.
+
+    Attributes
+    ----------
+    value
+        What the setting ``bar`` is then.
+    label
+        What it is, in words: when, and how many.
+    """
+
+    value: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -30,19 +71,25 @@ class View:
         PNG.
     says
         What the picture says, in words: its alternative text.
-    records
-        The records in view, as texts.
-    left
-        How many more records there are.
+    tables
+        The records in view.
     bars
-        What a click on each bar of the picture sets, from left to right.
+        What can be clicked: equal parts of `area`.
+    area
+        Where they lie on the picture.
+    rows
+        Whether they lie below each other; else beside.
+    others
+        What can be chosen, but is no part of the picture.
     """
 
     picture: bytes
     says: str
-    records: pd.DataFrame
-    left: int = 0
-    bars: tuple[str, ...] = ()
+    tables: tuple[Table, ...]
+    bars: tuple[Bar, ...] = ()
+    area: Area | None = None
+    rows: bool = False
+    others: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,28 +121,67 @@ def escape(text: object, limit: int = LONGEST) -> str:
     Returns
     -------
     str
-        Escaped; what would act or hide on a page is spelt out.
+        Escaped, without secrets; what would act or hide on a page is spelt out.
 
     Examples
     --------
     >>> print(escape("<b>\x1b[31m"))
     &lt;b&gt;\x1b[31m
     """
-    kept = str(text)
-    if len(kept) > limit:
-        kept = kept[: limit - 1] + "…"
-    return html.escape("".join(_spell(one) for one in kept))
+    return html.escape(spell(text, limit))
 
 
-def to_table(view: View, caption: str) -> str:
-    """Write the records of a view as an HTML table.
+def spell(text: object, limit: int = LONGEST) -> str:
+    r"""Make text from data safe to stand where no HTML is read, as in a list.
 
     Parameters
     ----------
-    view
+    text
+        Anything.
+    limit
+        How many characters to keep before the rest becomes ``…``.
+
+    Returns
+    -------
+    str
+        Without secrets; what would hide or turn text is spelt out.
+
+    Examples
+    --------
+    >>> print(spell("a\u202eb"))
+    a\u202eb
+    """
+    # What a notebook shows is saved with it, so it leaves. A secret is looked for in
+    # more than is shown, since half of one may look like none.
+    kept = redact_text(str(text)[: limit + BEYOND]).text
+    if len(kept) > limit:
+        kept = kept[: limit - 1] + "…"
+    return "".join(_spell(one) for one in kept)
+
+
+def to_tables(tables: Iterable[Table]) -> str:
+    """Write tables below each other.
+
+    Parameters
+    ----------
+    tables
+        In order.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return "".join(to_table(table) for table in tables)
+
+
+def to_table(table: Table) -> str:
+    """Write records as an HTML table.
+
+    Parameters
+    ----------
+    table
         What is shown.
-    caption
-        What the rows are.
 
     Returns
     -------
@@ -104,29 +190,28 @@ def to_table(view: View, caption: str) -> str:
         keep.
     """
     head = "".join(
-        f'<th scope="col" style="{CELL}">{escape(name)}</th>' for name in view.records
+        f'<th scope="col" style="{SHORT_CELL}">{escape(name)}</th>'
+        for name in table.records
     )
     rows = "".join(
-        "<tr>" + "".join(_cell(str(value)) for value in row) + "</tr>"
-        for row in view.records.itertuples(index=False, name=None)
+        "<tr>" + "".join(_cell(value) for value in row) + "</tr>"
+        for row in table.records.itertuples(index=False, name=None)
     )
-    shown = len(view.records)
-    more = f"; {view.left} more are not shown" if view.left else ""
+    shown = len(table.records)
+    more = f"; {table.left} more are not shown" if table.left else ""
     return (
-        f'<table><caption style="text-align:left">{escape(caption)}: {shown}{more}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f'<table><caption style="text-align:left">{escape(table.caption)}: {shown}'
+        f"{more}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
-def to_static(view: View, caption: str, code: str) -> StaticView:
+def to_static(view: View, code: str) -> StaticView:
     """Write a view as HTML.
 
     Parameters
     ----------
     view
         What is shown.
-    caption
-        What the rows of its table are.
     code
         The code that shows it again.
 
@@ -140,13 +225,14 @@ def to_static(view: View, caption: str, code: str) -> StaticView:
     return StaticView(
         f"<div><p>{says}</p>"
         f'<img src="data:image/png;base64,{data}" alt="{says}" style="max-width:100%">'
-        f"{to_table(view, caption)}<p>Shown by <code>{escape(code, 2000)}</code></p>"
+        f"{to_tables(view.tables)}<p>Shown by <code>{escape(code, 2000)}</code></p>"
         "</div>"
     )
 
 
-def _cell(text: str) -> str:
-    return f'<td style="{CELL}{LINE[len(text) <= SHORT]}">{escape(text)}</td>'
+def _cell(value: object) -> str:
+    text = escape(value)
+    return f'<td style="{SHORT_CELL if len(text) <= SHORT else LONG_CELL}">{text}</td>'
 
 
 def _spell(character: str) -> str:

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from diagkit.analyses.poolviews import (
-    PoolView,
-    list_operations,
-    list_pools,
-    list_times,
-    view_pool,
-)
-from diagkit.charts.checkouts import plot_holders, plot_waits
-from diagkit.charts.images import to_png
-from diagkit.charts.pool import plot_pool
+from diagkit.analyses.checkouts import lay_out
+from diagkit.analyses.poolviews import PoolBook, PoolView, view_pool
+from diagkit.analyses.timebins import write_moment
+from diagkit.analyses.utilisation import rank_series
+from diagkit.charts.canvas import Area, Margins
+from diagkit.charts.checkouts import draw_waits, plot_holders, rank_waits
+from diagkit.charts.pool import draw_series
+from diagkit.charts.timeaxis import fit_time
 from diagkit.errors import DiagkitError, SettingError, suggest
 from diagkit.frames.checkouts import CHECKOUTS
-from diagkit.frames.pool import POOL
-from diagkit.widgets.explorer import Control, Explorer
-from diagkit.widgets.pages import View
+from diagkit.widgets.controls import Control, same, same_times, with_all
+from diagkit.widgets.explorer import Explorer
+from diagkit.widgets.pages import Bar, Table, View
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-PICTURES: dict[str, Callable[[PoolView], Any]] = {
-    "use": lambda view: plot_pool(view.pool),
-    "holders": lambda view: plot_holders(view.checkouts),
-    "waits": lambda view: plot_waits(view.checkouts),
-}
+PICTURES = ("use", "holders", "waits")
+# What a row of a picture is.
+COLUMNS = {"holders": "holder", "waits": "operation"}
 ROWS = 25
+# So many pools have a panel, so many holders and operations a row; so many bars of
+# checkouts can be told apart, in so many columns of dots.
+PANELS, LINES, MOST_BARS, DOTS = 3, 15, 600, 600
 DEFAULTS: dict[str, Any] = {
     "since": None,
     "until": None,
@@ -40,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "operation": None,
     "longer_than_s": 0.0,
     "picture": "use",
+    "bar": None,
 }
 # What people call a source of that type.
 NAMES = {"PoolRecorder": "recorder"}
@@ -64,7 +62,9 @@ class PoolExplorer(Explorer):
         long. `close` ends it.
     settings
         ``since``, ``until`` (times), ``pool``, ``operation`` (names),
-        ``longer_than_s``, ``picture`` (``use``, ``holders`` or ``waits``).
+        ``longer_than_s``, ``picture`` (``use``, ``holders`` or ``waits``), ``bar``
+        (the beginning of a part of the time, a holder, or an operation, whose checkouts
+        are shown).
 
     Raises
     ------
@@ -76,6 +76,7 @@ class PoolExplorer(Explorer):
     Examples
     --------
     >>> import pandas as pd
+    >>> from diagkit.frames.pool import POOL
     >>> times = pd.date_range("2025-11-24", periods=4, freq="1s", tz="UTC")
     >>> pool = POOL.build({"timestamp": times, "pool": "app", "size": 2,
     ...     "max_overflow": 1, "checked_out": [1, 2, 3, 2]})
@@ -86,7 +87,7 @@ class PoolExplorer(Explorer):
     True
     """
 
-    caption = "Checkouts in view, the longest first"
+    of = "checkouts of"
 
     def __init__(
         self,
@@ -117,7 +118,9 @@ class PoolExplorer(Explorer):
             self._take(*self._live.look())
         self._task: asyncio.Task[None] | None = None
         # What has no meaning is told at once, not when it is drawn.
-        self._select()
+        selected = self._select()
+        if self.settings["bar"] is not None:
+            self.pick(self._draw(selected)[2])
 
     def arguments(self) -> tuple[str, ...]:
         """Return the names that `as_code` gives to what is explored."""
@@ -128,26 +131,39 @@ class PoolExplorer(Explorer):
     def controls(self) -> list[Control]:
         """Return the controls: time, pool, operation, least hold, picture."""
         if self._choices is None:
-            times = list_times(self._pool, self._checkouts) or ["", ""]
-            pools = list_pools(self._pool, self._checkouts)
-            operations = list_operations(self._checkouts)
+            times, book = self._book.times or ["", ""], self._book
             self._choices = [
-                Control("range", "time (UTC)", ("since", "until"), _same(times)),
-                Control("choice", "pool", ("pool",), _all(pools)),
-                Control("choice", "operation", ("operation",), _all(operations)),
+                Control("range", "time (UTC)", ("since", "until"), same_times(times)),
+                Control("choice", "pool", ("pool",), with_all(book.pools)),
+                Control(
+                    "choice", "operation", ("operation",), with_all(book.operations)
+                ),
                 Control("number", "held for at least (s)", ("longer_than_s",)),
-                Control("choice", "picture", ("picture",), _same(list(PICTURES))),
+                Control("choice", "picture", ("picture",), same(PICTURES)),
             ]
         return self._choices
 
     def view(self) -> View:
         """Draw what the settings ask for."""
         selected = self._select()
-        ax = PICTURES[self.settings["picture"]](selected)
-        says = " ".join(ax.get_title(loc="left").replace("\\$", "$").split())
-        records = selected.records(ROWS)
-        left = selected.count - len(records)
-        return View(to_png(ax, dpi=90), says, records, left)
+        title, area, bars = self._draw(selected)
+        by_row = self.settings["picture"] != "use"
+        chosen = self.pick(bars)
+        rows, caption = selected.rows, "Checkouts in view, the longest first"
+        if chosen is not None:
+            bar = bars[chosen]
+            self.canvas.outline(area.part(chosen, len(bars), rows=by_row))
+            rows = self._behind(selected, bar, chosen)
+            caption = f"Checkouts of {bar.label}, the longest first"
+        records = selected.records(ROWS, rows)
+        return View(
+            self.canvas.to_png(),
+            title,
+            (Table(caption, records, len(rows) - len(records)),),
+            bars,
+            area,
+            by_row,
+        )
 
     def start(self) -> None:
         """Look again and again, until `close`; in a notebook, showing it does so.
@@ -194,9 +210,7 @@ class PoolExplorer(Explorer):
         return box
 
     def _take(self, pool: pd.DataFrame, checkouts: pd.DataFrame) -> None:
-        # Further columns are not shown, and a million rows of them take their time.
-        self._pool = POOL.check(pool)[POOL.names]
-        self._checkouts = CHECKOUTS.check(checkouts)[CHECKOUTS.names]
+        self._book = PoolBook.from_frames(pool, checkouts)
         self._choices = None
 
     async def _again(self) -> None:
@@ -221,12 +235,92 @@ class PoolExplorer(Explorer):
             msg = f"picture={picture!r} is none of {', '.join(PICTURES)}{near}"
             raise SettingError(msg)
         name = chosen.pop("pool")
-        return view_pool(self._pool, self._checkouts, name=name, **chosen)
+        del chosen["bar"]
+        return view_pool(self._book, name=name, **chosen)
+
+    def _draw(self, selected: PoolView) -> tuple[str, Area, tuple[Bar, ...]]:
+        """Draw a picture; return its title, and what of it can be clicked."""
+        if self.settings["picture"] == "use":
+            return self._draw_use(selected)
+        if self.settings["picture"] == "holders":
+            layout = lay_out(
+                selected.book.checkouts, selected.rows, LINES, most=MOST_BARS
+            )
+            (ax,) = self.canvas.clear(
+                "holders",
+                1.4 + 0.42 * max(len(layout.holders), 3),
+                Margins(left=2.4, right=1.75, top=0.45, bottom=0.85),
+            )
+            plot_holders(layout, ax=ax)
+            table = layout.holders.rename(columns={"holder": "name"})
+        else:
+            waits = selected.waits()
+            table = rank_waits(waits, LINES)
+            (ax,) = self.canvas.clear(
+                "waits",
+                1.7 + 0.3 * max(len(table), 3),
+                Margins(left=2.4, right=0.3, top=0.45, bottom=0.85),
+            )
+            draw_waits(waits, ax=ax, limit=LINES)
+        bars = tuple(
+            Bar(name, f"{name}: {_count(count)}")
+            for name, count in zip(table["name"], table["checkouts"], strict=True)
+        )
+        area = self.canvas.area([ax]).with_labels()
+        return self.canvas.take_title(ax), area, bars
+
+    def _draw_use(self, selected: PoolView) -> tuple[str, Area, tuple[Bar, ...]]:
+        table = rank_series(selected.series)
+        count = min(max(len(table), 1), PANELS)
+        axes = self.canvas.clear(
+            "use",
+            3.6 if count == 1 else 0.9 + 1.5 * count,
+            Margins(left=0.65, right=1.3, top=0.25),
+            count,
+        )
+        draw_series(selected.series, table, axes, DOTS)
+        edges = selected.edges
+        fit_time(axes[0], edges)
+        title, area = self.canvas.take_title(axes[0]), self.canvas.area(axes)
+        return title, area, _bars(selected, edges)
+
+    def _behind(self, selected: PoolView, bar: Bar, place: int) -> Any:
+        """Return the rows of the checkouts of a bar."""
+        column = COLUMNS.get(self.settings["picture"])
+        if column is not None:
+            return selected.named(column, bar.value)
+        low, high = selected.edges[place : place + 2].tolist()
+        return selected.during(low, high)
 
 
-def _same(values: list[str]) -> tuple[tuple[str, str], ...]:
-    return tuple((value, value) for value in values)
+def _bars(selected: PoolView, edges: Any) -> tuple[Bar, ...]:
+    if len(edges) < 2:
+        return ()
+    begun = selected.begun(edges).tolist()
+    times = pd.to_datetime(edges[:-1], unit="us", utc=True)
+    most = [one.most(edges) for one in selected.series]
+    said = [
+        [
+            _say_use(series.name, out[place], waiting[place])
+            for series, (out, waiting) in zip(selected.series, most, strict=True)
+        ]
+        for place in range(len(begun))
+    ]
+    bars = []
+    for at, texts, count in zip(times, said, begun, strict=True):
+        begin = write_moment(at)
+        words = [f"{_count(count)} begun", *(text for text in texts if text)]
+        plain = begin.replace("T", " ").removesuffix("Z").removesuffix(".000")
+        bars.append(Bar(begin, f"{plain} UTC: {'; '.join(words)}"))
+    return tuple(bars)
 
 
-def _all(names: list[str]) -> tuple[tuple[str, str | None], ...]:
-    return (("all", None), *_same(names))
+def _say_use(name: str, out: float, waiting: float) -> str:
+    if np.isnan(out):
+        return ""
+    more = f", {waiting:.0f} waiting" if waiting > 0 else ""
+    return f"{name} at most {out:.0f} out{more}"
+
+
+def _count(count: int) -> str:
+    return f"{count} checkout{'' if count == 1 else 's'}"

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from diagkit.analyses.poolviews import (
-    list_operations,
-    list_pools,
-    list_times,
-    view_pool,
-)
+from diagkit.analyses.holds import count_holds
+from diagkit.analyses.poolviews import PoolBook, PoolView, view_pool
 from diagkit.errors import ContractError, SettingError
 from diagkit.frames.checkouts import CHECKOUTS
 from diagkit.frames.pool import POOL
@@ -44,8 +41,12 @@ def make_checkouts() -> pd.DataFrame:
     )
 
 
+def make_view(**settings) -> PoolView:
+    return view_pool(PoolBook.from_frames(make_pool(), make_checkouts()), **settings)
+
+
 def ids(**settings) -> list[str]:
-    view = view_pool(make_pool(), make_checkouts(), **settings)
+    view = make_view(**settings)
     return view.checkouts["checkout_id"].tolist()
 
 
@@ -55,11 +56,11 @@ def test_without_a_setting_all_is_in_view() -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 9])
 def test_records_have_the_longest_first(limit: int) -> None:
-    view = view_pool(make_pool(), make_checkouts())
+    view = make_view()
     held = view.records(limit)["held_s"].tolist()
     assert held == ["12.000", "3.500", "1.000", "–"][:limit]
     assert view.count == 4
-    assert view_pool(make_pool(), make_checkouts(), name="b").count == 1
+    assert make_view(name="b").count == 1
 
 
 @pytest.mark.parametrize(
@@ -80,18 +81,17 @@ def test_settings_take_a_part(settings, found) -> None:
 
 
 def test_the_sample_before_a_time_stands_at_it() -> None:
-    view = view_pool(make_pool(), make_checkouts(), since=at(12), until=at(19))
-    rows = view.pool[["timestamp", "pool", "checked_out"]].values.tolist()
-    assert sorted(rows, key=lambda row: row[1]) == [
-        [at(12), "app", 2],
-        [at(12), "b", 7],
+    view = make_view(since=at(12), until=at(19))
+    assert [(one.name, list(one.at), list(one.out)) for one in view.series] == [
+        ("app", [at(12).value // 1000], [2]),
+        ("b", [at(12).value // 1000], [7]),
     ]
-    view = view_pool(make_pool(), make_checkouts(), name="app", since=at(10))
-    assert view.pool["checked_out"].tolist() == [1, 2, 3]
+    view = make_view(name="app", since=at(10))
+    assert [list(one.out) for one in view.series] == [[1, 2, 3]]
 
 
 def test_records_are_texts() -> None:
-    view = view_pool(make_pool(), make_checkouts())
+    view = make_view()
     assert view.records(1).to_dict("records") == [
         {
             "checked_out_at": "2025-11-24 10:00:00.000",
@@ -107,20 +107,41 @@ def test_records_are_texts() -> None:
 
 
 def test_what_there_is_to_choose() -> None:
-    pool, checkouts = make_pool(), make_checkouts()
-    assert list_pools(pool, checkouts) == ["app", "b"]
-    assert list_operations(checkouts) == ["GET /", "job", "unattributed"]
-    assert list_operations(checkouts.head(2)) == ["GET /"]
-    times = list_times(pool, checkouts, 4)
-    assert times[0] == "2025-11-24T10:00:00.000Z"
-    assert times[-1] == "2025-11-24T10:00:20.000Z"
-    assert len(times) == 5
-    assert times == sorted(times)
-    assert list_times(POOL.empty(), CHECKOUTS.empty()) == []
-    assert list_times(POOL.empty(), checkouts, 1) == [
-        "2025-11-24T10:00:00.000Z",
-        "2025-11-24T10:00:18.000Z",
-    ]
+    book = PoolBook.from_frames(make_pool(), make_checkouts())
+    assert book.pools == ["app", "b"]
+    assert book.operations == ["GET /", "job", "unattributed"]
+    few = PoolBook.from_frames(POOL.empty(), make_checkouts().head(2))
+    assert few.operations == ["GET /"]
+    assert book.times[0] == "2025-11-24T10:00:00.000Z"
+    assert book.times[-1] == "2025-11-24T10:00:20.000Z"
+    assert len(book.times) == 61
+    assert book.times == sorted(book.times)
+    assert PoolBook.from_frames(POOL.empty(), CHECKOUTS.empty()).times == []
+
+
+def test_waits_are_counted_as_holds_are() -> None:
+    rng = np.random.default_rng(4)
+    rows = make_checkouts().loc[rng.integers(0, 4, 300)].reset_index(drop=True)
+    rows["wait_s"] = np.where(rng.random(300) < 0.2, np.nan, rng.random(300))
+    rows.loc[rows["operation"] == "job", "wait_s"] = np.nan
+    columns = ["name", "checkouts", "wait_p50_s", "wait_p95_s", "wait_max_s"]
+    for least in (0.0, 2.0, 99.0):
+        book = PoolBook.from_frames(POOL.empty(), rows)
+        view = view_pool(book, longer_than_s=least)
+        wanted = count_holds(view.checkouts)[columns].sort_values("name")
+        pd.testing.assert_frame_equal(
+            view.waits(), wanted.reset_index(drop=True), check_dtype=False
+        )
+
+
+def test_checkouts_behind_a_bar() -> None:
+    view = make_view()
+    edges = view.edges
+    assert view.begun(edges).sum() == 4
+    low = at(5).value // 1000
+    assert view.during(low, low + 1).tolist() == [0, 1]
+    assert view.named("operation", "GET /").tolist() == [0, 1]
+    assert view.named("holder", "app.py:7 load").tolist() == [0, 1, 2, 3]
 
 
 def test_what_has_no_meaning_is_refused() -> None:
@@ -131,4 +152,4 @@ def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(SettingError, match=r"since='later' is no time; write"):
         ids(since="later")
     with pytest.raises(ContractError):
-        view_pool(make_checkouts(), make_checkouts())
+        PoolBook.from_frames(make_checkouts(), make_checkouts())

@@ -76,9 +76,11 @@ def test_leaks_are_added_up_on_the_right() -> None:
 def test_bins_without_records_are_hatched() -> None:
     ax = plot_leaks(make_line())
     assert "no log records" in legend(ax)
-    gap = next(p for p in ax.patches if p.get_label() == "no log records")
+    (gap,) = [p for p in ax.collections if p.get_label() == "no log records"]
     start = pd.Timestamp("2025-11-24T10:02").to_datetime64().astype("datetime64[s]")
-    assert gap.get_x() == pytest.approx(start.astype(float) / 86400)
+    days = [path.get_extents() for path in gap.get_paths()]
+    assert [one.x0 for one in days] == [pytest.approx(start.astype(float) / 86400)]
+    assert days[0].width == pytest.approx(1 / 1440)
 
 
 def test_marks_are_numbered_and_their_text_is_harmless() -> None:

@@ -140,13 +140,16 @@ def test_none_survives_in_what_an_explorer_shows(corpus) -> None:
     folder, secrets = corpus
     incident = dk.open_incident(folder)
     leaks = dk.find_leaks(incident.logs)
-    explorer = dk.LeakExplorer(leaks)
+    explorer = dk.LeakExplorer(leaks, incident.logs)
     pages = [str(explorer.static())]
-    for at in explorer.view().bars:
-        explorer.set(at=at)
+    for bar in explorer.view().bars:
+        explorer.set(bar=bar.value)
         pages.append(str(explorer.static()))
     board = dk.IncidentBoard(incident)
-    pages += [str(board.static()), str(dk.IncidentBoard(incident, at=at).static())]
+    pages.append(str(board.static()))
+    for finding in dk.rank_findings(incident)["id"]:
+        board.set(finding=finding)
+        pages.append(str(board.static()))
     assert survivors("".join(pages), secrets) == []
     assert "[redacted:" in "".join(pages)
 

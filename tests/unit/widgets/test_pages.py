@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pandas as pd
 from hypothesis import given, strategies as st
 
-from diagkit.widgets.pages import LONGEST, View, escape, to_static, to_table
+from diagkit.widgets.pages import LONGEST, Table, View, escape, to_static, to_table
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e\" onload='x' $\\frac"
 
@@ -35,12 +35,13 @@ def read(page: str) -> Seen:
 
 
 def make_view(text: str) -> View:
-    return View(b"PNG", text, pd.DataFrame({"holder": [text], text: ["1"]}), 7)
+    rows = pd.DataFrame({"holder": [text], text: ["1"]})
+    return View(b"PNG", text, (Table(text, rows, 7),))
 
 
 @given(st.text(max_size=400))
 def test_no_text_acts_on_a_page(text: str) -> None:
-    seen = read(to_static(make_view(text), text, text).html)
+    seen = read(to_static(make_view(text), text).html)
     assert seen.tags == {
         *("div", "p", "img", "table", "caption", "thead", "tbody", "tr", "th", "td"),
         "code",
@@ -50,7 +51,7 @@ def test_no_text_acts_on_a_page(text: str) -> None:
 
 
 def test_hostile_text_is_spelt_out() -> None:
-    page = to_static(make_view(HOSTILE), "Rows", "dk.X()").html
+    page = to_static(make_view(HOSTILE), "dk.X()").html
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m\\u202e" in page
 
@@ -61,7 +62,7 @@ def test_long_text_is_cut() -> None:
 
 
 def test_the_picture_is_embedded_with_its_text() -> None:
-    static = to_static(make_view("two & three"), "Rows", "dk.X(pool)")
+    static = to_static(make_view("two & three"), "dk.X(pool)")
     seen = dict(read(static.html).attributes)
     assert seen["alt"] == "two & three"
     assert seen["src"] == "data:image/png;base64," + base64.b64encode(b"PNG").decode()
@@ -70,6 +71,6 @@ def test_the_picture_is_embedded_with_its_text() -> None:
 
 
 def test_a_table_has_headers_and_says_what_is_left() -> None:
-    table = to_table(make_view("a"), "Rows")
+    table = to_table(make_view("Rows").tables[0])
     assert '<th scope="col"' in table
     assert "Rows: 1; 7 more are not shown</caption>" in table

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 import diagkit as dk
 from diagkit.frames.checkouts import CHECKOUTS
 from diagkit.frames.pool import POOL
+from diagkit.widgets.controls import Nothing
 from diagkit.widgets.pool import ROWS, PoolExplorer
 
 if TYPE_CHECKING:
@@ -59,7 +61,27 @@ def named(explorer: PoolExplorer, label: str) -> Any:
 
 
 def says(explorer: PoolExplorer) -> str:
-    return find(explorer.widget, ipywidgets.HTML)[0].value
+    text = find(explorer.widget, ipywidgets.HTML)[0].value
+    assert text.startswith("<p style=")
+    return f"<p>{text.split('>', 1)[1]}"
+
+
+def records(explorer: PoolExplorer) -> str:
+    return find(explorer.widget, ipywidgets.HTML)[2].value
+
+
+def code(explorer: PoolExplorer) -> str:
+    text = find(explorer.widget, ipywidgets.HTML)[1].value
+    return html.unescape(text.split(">", 1)[1].removesuffix("</code>"))
+
+
+def bars(explorer: PoolExplorer) -> list[Any]:
+    (grid,) = [
+        box
+        for box in find(explorer.widget, ipywidgets.GridBox)
+        if box.children and isinstance(box.children[0], ipywidgets.Button)
+    ]
+    return list(grid.children)
 
 
 def test_it_shows_a_picture_beside_its_records(explorer) -> None:
@@ -69,10 +91,10 @@ def test_it_shows_a_picture_beside_its_records(explorer) -> None:
         "<p>Pool &#x27;api&#x27; had no connection left for 11 % of 2.5 min; up to 10 "
         "callers waited</p>"
     )
-    (_, table) = find(explorer.widget, ipywidgets.HTML)
-    assert table.value.count("<tr>") == ROWS + 1
-    assert f"the longest first: {ROWS}; 399 more are not shown" in table.value
-    first = table.value.split("<tbody>")[1].split("</tr>")[0]
+    table = records(explorer)
+    assert table.count("<tr>") == ROWS + 1
+    assert f"the longest first: {ROWS}; 399 more are not shown" in table
+    first = table.split("<tbody>")[1].split("</tr>")[0]
     for cell in ("jobs", "shop.py:85 Shop.count_stock", "job: count stock", "145.080"):
         assert f">{cell}</td>" in first
 
@@ -95,11 +117,9 @@ def test_controls_change_picture_records_and_code(explorer) -> None:
     named(explorer, "held for at least (s)").value = 1.0
     assert bytes(find(explorer.widget, ipywidgets.Image)[0].value) != before
     assert says(explorer) == "<p>shop.py:121 Export.write lost 21 of 21 connections</p>"
-    (_, table) = find(explorer.widget, ipywidgets.HTML)
-    assert table.value.count("garbage_collected") == 21
-    (code,) = find(explorer.widget, ipywidgets.Text)
-    assert code.value == explorer.as_code()
-    assert code.value == (
+    assert records(explorer).count("garbage_collected") == 21
+    assert code(explorer) == explorer.as_code()
+    assert code(explorer) == (
         "dk.PoolExplorer(pool, checkouts, operation='GET /reports/{id}', "
         "longer_than_s=1.0, picture='holders')"
     )
@@ -142,7 +162,7 @@ def test_an_error_is_shown_and_the_picture_stays(explorer) -> None:
     )
     assert bytes(find(explorer.widget, ipywidgets.Image)[0].value) == before
     assert named(explorer, "operation").value == "<GET>"
-    named(explorer, "operation").value = None
+    named(explorer, "operation").value = Nothing
     assert says(explorer).startswith("<p>Pool &#x27;api&#x27;")
 
 
@@ -244,7 +264,7 @@ def test_a_running_recorder_is_looked_at_until_it_is_closed(tmp_path: Path) -> N
                         break
                     await asyncio.sleep(0.01)
             assert "at most 1 of 12 connections were out" in says(explorer)
-            assert "test_pool.py" in find(explorer.widget, ipywidgets.HTML)[1].value
+            assert "test_pool.py" in records(explorer)
             explorer.close()
             await asyncio.sleep(0)
             assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -293,3 +313,49 @@ def test_what_goes_away_is_told_and_tried_again() -> None:
         explorer.close()
 
     asyncio.run(asyncio.wait_for(follow(), 30))
+
+
+def test_a_click_on_a_bar_shows_who_had_a_connection_then(incident, explorer) -> None:
+    rows = incident.checkouts
+    ends = rows["checked_out_at"] + pd.to_timedelta(rows["held_s"].fillna(0), unit="s")
+    buttons = bars(explorer)
+    begins = [pd.Timestamp(one.tooltip[:19], tz="UTC") for one in buttons]
+    step = begins[1] - begins[0]
+    for place in (0, 7, len(begins) - 1):
+        buttons[place].click()
+        out = (rows["checked_out_at"] < begins[place] + step) & (ends >= begins[place])
+        shown = min(int(out.sum()), ROWS)
+        assert records(explorer).count("<tr>") == shown + 1
+        assert f"Checkouts of {buttons[place].tooltip}, the" in records(explorer)
+        assert explorer.settings["bar"] == f"{begins[place]:%Y-%m-%dT%H:%M:%S}.000Z"
+        again = eval(
+            code(explorer), {"dk": dk, "pool": incident.pool, "checkouts": rows}
+        )
+        assert str(again.static()) == str(explorer.static())
+        begun = rows["checked_out_at"].between(
+            begins[place], begins[place] + step, inclusive="left"
+        )
+        assert f"{begun.sum()} checkout" in buttons[place].tooltip
+    buttons[place].click()
+    assert explorer.settings["bar"] is None
+    with pytest.raises(dk.SettingError, match=r"bar='now' is none of those in view, "):
+        PoolExplorer(incident.pool, rows, bar="now")
+    with pytest.raises(dk.SettingError, match=r"bar='x': there is nothing in view"):
+        PoolExplorer(POOL.empty(), bar="x")
+
+
+def test_rows_are_clicked_too(incident, explorer) -> None:
+    explorer.set(picture="holders")
+    place = [one.tooltip.split(": ")[0] for one in bars(explorer)].index(
+        "shop.py:121 Export.write"
+    )
+    bars(explorer)[place].click()
+    assert "Checkouts of shop.py:121 Export.write: 96 checkouts" in records(explorer)
+    chooser = named(explorer, "checkouts of")
+    assert chooser.value == "shop.py:121 Export.write"
+    chooser.value = "shop.py:85 Shop.count_stock"
+    assert explorer.settings["bar"] == "shop.py:85 Shop.count_stock"
+    # Out of view it is not chosen any more.
+    named(explorer, "operation").value = "GET /reports/{id}"
+    assert explorer.settings["bar"] is None
+    assert chooser.value is Nothing

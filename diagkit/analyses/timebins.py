@@ -1,0 +1,195 @@
+"""Moments and bins that people choose: times as text, and lengths that fit a chart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from diagkit.errors import SettingError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+__all__ = [
+    "STEPS",
+    "choose_edges",
+    "divide_time",
+    "read_moment",
+    "to_moments",
+    "write_moment",
+]
+
+STEPS = (
+    *("100ms", "1s", "5s", "15s", "1min", "5min", "15min", "30min", "1h", "3h"),
+    *("6h", "1D", "7D", "28D", "364D"),
+)
+# So many bins make a readable chart; of more than the most, none can be hit.
+READABLE_BINS, MOST_BINS = 80, 120
+
+
+def read_moment(what: str, when: str | pd.Timestamp | None) -> pd.Timestamp | None:
+    """Read a time that a person wrote.
+
+    Parameters
+    ----------
+    what
+        The setting's name.
+    when
+        A time; without a zone it is UTC. None: none.
+
+    Returns
+    -------
+    pandas.Timestamp or None
+        In UTC.
+
+    Raises
+    ------
+    SettingError
+        If it is no time.
+
+    Examples
+    --------
+    >>> read_moment("since", "2025-11-24 11:00+01:00")
+    Timestamp('2025-11-24 10:00:00+0000', tz='UTC')
+    """
+    if when is None:
+        return None
+    found = pd.to_datetime(pd.Series([when]), utc=True, errors="coerce")
+    if found.isna().any():
+        msg = f"{what}={when!r} is no time; write '2025-11-19 12:00Z'"
+        raise SettingError(msg)
+    return pd.Timestamp(found.iloc[0])
+
+
+def write_moment(moment: pd.Timestamp) -> str:
+    """Write a time, to the millisecond, so that texts sort as the times do.
+
+    Parameters
+    ----------
+    moment
+        In UTC.
+
+    Returns
+    -------
+    str
+        What `read_moment` reads.
+
+    Examples
+    --------
+    >>> write_moment(pd.Timestamp("2025-11-24 10:00:30.25", tz="UTC"))
+    '2025-11-24T10:00:30.250Z'
+    """
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def to_moments(span: tuple[int, int]) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return two times.
+
+    Parameters
+    ----------
+    span
+        In microseconds since 1970.
+
+    Returns
+    -------
+    tuple of pandas.Timestamp
+        In UTC.
+    """
+    first, last = (pd.Timestamp(at, unit="us", tz="UTC") for at in span)
+    return first, last
+
+
+def divide_time(first: pd.Timestamp, last: pd.Timestamp, count: int = 60) -> list[str]:
+    """Return times at which a view may begin or end, in equal steps.
+
+    Parameters
+    ----------
+    first, last
+        What is to be divided.
+    count
+        How many steps.
+
+    Returns
+    -------
+    list of str
+        As `write_moment` writes them.
+
+    Examples
+    --------
+    >>> at = pd.Timestamp("2025-11-24 10:00", tz="UTC")
+    >>> divide_time(at, at + pd.Timedelta("1min"), 2)[1]
+    '2025-11-24T10:00:30.000Z'
+    """
+    # Of the last, a millisecond is cut off otherwise.
+    steps = pd.date_range(first.floor("ms"), last.ceil("ms"), periods=count + 1)
+    return [write_moment(at) for at in steps]
+
+
+def choose_edges(first: int, last: int, every: str | None = None) -> tuple[Ints, str]:
+    """Divide a time into bins of one length that can be told apart on a chart.
+
+    Parameters
+    ----------
+    first, last
+        In microseconds since 1970; both lie in a bin.
+    every
+        Length of a bin, as pandas writes it. None, or one that makes more than
+        `MOST_BINS`: the shortest of `STEPS` that is long enough.
+
+    Returns
+    -------
+    tuple of numpy.ndarray and str
+        The edges, one more than there are bins, and the length.
+
+    Raises
+    ------
+    SettingError
+        If `every` is no length of time.
+
+    Examples
+    --------
+    >>> edges, every = choose_edges(0, 3_600_000_000)
+    >>> len(edges) - 1, every
+    (61, '1min')
+    >>> choose_edges(0, 3_600_000_000, "1s")[1]
+    '1min'
+    """
+    most = READABLE_BINS
+    if every is not None:
+        step = _microseconds(every)
+        if _count(first, last, step) <= MOST_BINS:
+            return _edges(first, last, step), every
+        most = MOST_BINS
+    for every in STEPS:
+        step = _microseconds(every)
+        if _count(first, last, step) <= most:
+            return _edges(first, last, step), every
+    longest = _microseconds(STEPS[-1])
+    times = -(-_count(first, last, longest) // most)
+    return _edges(first, last, longest * times), f"{364 * times}D"
+
+
+def _count(first: int, last: int, step: int) -> int:
+    return last // step - first // step + 1
+
+
+def _edges(first: int, last: int, step: int) -> Ints:
+    begin = first // step * step
+    return begin + step * np.arange(_count(first, last, step) + 1, dtype=np.int64)
+
+
+def _microseconds(every: str) -> int:
+    try:
+        offset: Any = to_offset(every)
+        step = int(offset.nanos) // 1000
+    except (ValueError, TypeError, AttributeError):
+        step = 0
+    if step < 1:
+        msg = f"every={every!r} is no length of time: use '15s', '1min', '1h', '1D'"
+        raise SettingError(msg)
+    return step
