@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 mpl.use("Agg")
 # The machine that runs the tests may be slow, and a run repeats the one before.
-settings.register_profile("diagkit", deadline=None, derandomize=True)
+# Always the same examples; other ones, and more: --hypothesis-profile=thorough.
+settings.register_profile("diagkit", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile("diagkit")
 
 ROOT = Path(__file__).parents[1]

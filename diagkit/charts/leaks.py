@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -34,6 +35,8 @@ class Style:
     hatch: str
 
 
+# Characters in a line of the legend.
+MARK_WIDTH = 34
 # Okabe and Ito's colours, that the colour-blind tell apart.
 STYLES = dict(
     zip(
@@ -244,7 +247,11 @@ def _draw_marks(ax: Axes, marks: pd.DataFrame) -> list[str]:
             fontsize=7,
             bbox={"boxstyle": "circle,pad=0.2", "fc": "white", "ec": "#444444"},
         )
-    return [f"{n}: {plain(text, 40)}" for n, text in enumerate(marks["label"], start=1)]
+    # A legend has no room for long lines: it would be cut off at the picture's edge.
+    return [
+        fill(f"{n}: {plain(text, 60)}", MARK_WIDTH, subsequent_indent="   ")
+        for n, text in enumerate(marks["label"], start=1)
+    ]
 
 
 def _dress(ax: Axes, line: pd.DataFrame, numbered: list[str]) -> None:

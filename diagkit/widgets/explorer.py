@@ -270,12 +270,12 @@ class Explorer(ABC):
         }
         left = widgets.VBox(
             [self._shown["says"], self._stage.box, self._shown["code"]],
-            layout=widgets.Layout(flex="3 1 480px", min_width="0"),
+            layout=widgets.Layout(flex="3 1 440px", min_width="0"),
         )
         right = widgets.VBox(
             [bars, self._shown["records"]],
             layout=widgets.Layout(
-                flex="2 1 320px", min_width="0", max_height="640px", overflow="auto"
+                flex="3 1 400px", min_width="0", max_height="640px", overflow="auto"
             ),
         )
         flow = widgets.Layout(flex_flow="row wrap")

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 # Cc control, Cf format (bidi marks), Cs lone surrogates, Zl/Zp line separators.
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# A line of a table holds a record of many lines.
+BLANKS = {"\n": " ↵ ", "\t": " "}
 LONGEST, BEYOND = 160, 2000
 CELL = "padding:2px 8px;text-align:left;vertical-align:top;line-height:1.35"
 # What is short stays on one line, what is long has room for some words.
 SHORT, SHORT_CELL = 34, f"{CELL};white-space:nowrap"
-LONG_CELL = f"{CELL};min-width:20em;overflow-wrap:anywhere"
+LONG_CELL = f"{CELL};min-width:15em;overflow-wrap:anywhere"
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,8 @@ def _cell(value: object) -> str:
 
 
 def _spell(character: str) -> str:
+    if character in BLANKS:
+        return BLANKS[character]
     if unicodedata.category(character) not in HIDDEN:
         return character
     number = ord(character)
