@@ -45,7 +45,7 @@ def folder(sample: Path, tmp_path: Path) -> Path:
 def test_each_gives_what_its_function_gives(run, sample: Path, folder: Path) -> None:
     explorer = run(f"leaks {sample / 'api.log'}")
     assert isinstance(explorer, dk.LeakExplorer)
-    assert explorer.view().says.startswith("317 events")
+    assert explorer.view().says.startswith("65 connections leaked")
     assert isinstance(run(f"audit {sample / 'progress.sqlite'}"), dk.ProgressExplorer)
     assert isinstance(run(f"pool {sample}"), dk.PoolExplorer)
     assert isinstance(run(f"board '{folder}'"), dk.IncidentBoard)
