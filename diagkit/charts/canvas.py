@@ -6,9 +6,11 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,10 +212,11 @@ class Canvas:
         bytes
             PNG, the same for the same chart.
         """
+        canvas = self._figure.canvas
+        assert isinstance(canvas, FigureCanvasAgg)
+        canvas.draw()  # type: ignore[no-untyped-call]
         out = io.BytesIO()
-        self._figure.savefig(
-            out, format="png", metadata={"Software": None}, pil_kwargs=dict(PNG)
-        )
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).save(out, "png", **PNG)
         return out.getvalue()
 
 

@@ -6,6 +6,7 @@ import base64
 import html
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from diagkit.redaction.text import redact_text
@@ -155,10 +156,7 @@ def spell(text: object, limit: int = LONGEST) -> str:
     """
     # What a notebook shows is saved with it, so it leaves. A secret is looked for in
     # more than is shown, since half of one may look like none.
-    kept = redact_text(str(text)[: limit + BEYOND]).text
-    if len(kept) > limit:
-        kept = kept[: limit - 1] + "…"
-    return "".join(_spell(one) for one in kept)
+    return _spell_text(str(text)[: limit + BEYOND], limit)
 
 
 def to_tables(tables: Iterable[Table]) -> str:
@@ -235,6 +233,15 @@ def to_static(view: View, code: str) -> StaticView:
 def _cell(value: object) -> str:
     text = escape(value)
     return f'<td style="{SHORT_CELL if len(text) <= SHORT else LONG_CELL}">{text}</td>'
+
+
+# Most of what a redraw shows was shown before.
+@lru_cache(maxsize=4096)
+def _spell_text(text: str, limit: int) -> str:
+    kept = redact_text(text).text
+    if len(kept) > limit:
+        kept = kept[: limit - 1] + "…"
+    return kept if kept.isprintable() else "".join(map(_spell, kept))
 
 
 def _spell(character: str) -> str:
