@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -212,9 +212,9 @@ class Canvas:
         bytes
             PNG, the same for the same chart.
         """
-        canvas = self._figure.canvas
-        assert isinstance(canvas, FigureCanvasAgg)
-        canvas.draw()  # type: ignore[no-untyped-call]
+        # A FigureCanvasAgg, of which matplotlib has no types.
+        canvas: Any = self._figure.canvas
+        canvas.draw()
         out = io.BytesIO()
         Image.fromarray(np.asarray(canvas.buffer_rgba())).save(out, "png", **PNG)
         return out.getvalue()
