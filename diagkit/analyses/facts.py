@@ -145,6 +145,8 @@ def _server_stopped(diagnosis: Diagnosis) -> str:
     started = logs["message"].str.contains(
         r"^(?:Started server process|Booting worker|Starting gunicorn)", regex=True
     )
+    if not started.any():
+        return ""
     # That it was stopped in the end is no fault: it was started again, too.
     again = logs[started].groupby("source")["line"].max()
     back = logs[stopped & (logs["line"] < logs["source"].map(again))]
