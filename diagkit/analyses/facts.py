@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from diagkit.analyses.http import find_own
 from diagkit.analyses.kinds import CODES, count_words
 from diagkit.analyses.leak_findings import SILENT
 from diagkit.frames.findings import name_finding
@@ -59,6 +60,8 @@ def gather_facts(diagnosis: Diagnosis) -> dict[str, Fact]:
     """
     facts: dict[str, Fact] = {}
     rows = diagnosis.findings
+    # What is there for information speaks for nothing.
+    rows = rows[rows["severity"].astype("str") != "info"]
     columns = (rows[name].astype("str") for name in ("code", "summary", "id"))
     for code, summary, name in zip(*columns, strict=True):
         # The most severe of each code comes first.
@@ -122,16 +125,66 @@ def _backend_well(diagnosis: Diagnosis) -> str:
 
 
 def _worked_before(diagnosis: Diagnosis) -> str:
-    """Tell a proxy that got through before it did not."""
+    """Tell a proxy that got through, on the same routes, before it did not."""
     seen = _observed(diagnosis, "proxy")
-    times = seen["timestamp"]
-    failed = times[seen["status"].isin((502, 503, 504))].min()
-    before = times[(seen["status"] < 500) & (times < failed)]
-    if pd.isna(failed) or len(before) < LEAST_ANSWERS:
+    failed = find_own(diagnosis.incident.http)
+    before = _before(seen[seen["status"] < 500], seen[failed])
+    if before < LEAST_ANSWERS:
+        return ""
+    first = seen.loc[failed, "timestamp"].min()
+    return (
+        f"the proxy got through {before} times on the same routes before it first "
+        f"failed{_at(first)}"
+    )
+
+
+def _reached_before(diagnosis: Diagnosis) -> str:
+    """Tell a backend that answered before what it needs was gone."""
+    seen = _observed(diagnosis, "backend")
+    failed = seen[seen["status"] >= 500]
+    kinds = diagnosis.leaks["kind"].astype("str")
+    if "unreachable" not in set(kinds):
+        return ""
+    before = _before(seen[seen["status"] < 500], failed)
+    if before < LEAST_ANSWERS:
         return ""
     return (
-        f"the proxy got through {len(before)} times before it first failed at "
-        f"{failed:%Y-%m-%d %H:%M:%S} UTC"
+        f"the backend answered {before} requests on the same routes before it reached "
+        "nobody"
+    )
+
+
+def _before(well: pd.DataFrame, failed: pd.DataFrame) -> int:
+    """Count answers on the routes that failed later.
+
+    Also by place: an access log may have no times, or full seconds only.
+    """
+    earlier = well["timestamp"] < failed["timestamp"].min()
+    for source, line in failed.groupby("source")["line"].min().items():
+        earlier |= (well["source"] == source) & (well["line"] < line)
+    return int((earlier & well["route"].isin(failed["route"])).sum())
+
+
+def _at(time: pd.Timestamp) -> str:
+    return "" if pd.isna(time) else f" at {time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _unexplained_errors(diagnosis: Diagnosis) -> str:
+    """Tell of exceptions in the log that are no known failure."""
+    logs = diagnosis.incident.logs
+    errors = logs[logs["exception"].notna()]
+    errors = errors[errors["level"].isin(("ERROR", "CRITICAL"))]
+    known = pd.MultiIndex.from_frame(diagnosis.leaks[["source", "line"]])
+    places = pd.MultiIndex.from_frame(errors[["source", "line"]])
+    errors = errors[~places.isin(known)]
+    if errors.empty:
+        return ""
+    counts = errors["exception"].value_counts().head(3)
+    said = ", ".join(f"{number} {name}" for name, number in counts.items())
+    first = errors.iloc[0]
+    return (
+        f"{len(errors)} errors in the log end in an exception that is no known failure "
+        f"({said}; first at {first['source']}:{first['line']})"
     )
 
 
@@ -145,11 +198,11 @@ def _server_stopped(diagnosis: Diagnosis) -> str:
     started = logs["message"].str.contains(
         r"^(?:Started server process|Booting worker|Starting gunicorn)", regex=True
     )
-    if not started.any():
-        return ""
     # That it was stopped in the end is no fault: it was started again, too.
-    again = logs[started].groupby("source")["line"].max()
-    back = logs[stopped & (logs["line"] < logs["source"].map(again))]
+    again = logs[started].groupby("source")["line"].max().to_dict()
+    lines = zip(logs["source"], logs["line"], strict=True)
+    later = pd.Series([line < again.get(source, 0) for source, line in lines])
+    back = logs[stopped & later.set_axis(logs.index)]
     if back.empty:
         return ""
     first = back.iloc[0]
@@ -163,7 +216,9 @@ FACTS: Mapping[str, Callable[[Diagnosis], str]] = {
     "backend_errors": _backend_errors,
     "backend_well": _backend_well,
     "worked_before": _worked_before,
+    "reached_before": _reached_before,
     "server_stopped": _server_stopped,
+    "unexplained_errors": _unexplained_errors,
 }
 
 

@@ -166,6 +166,44 @@ def reconcile_http(
     return HttpReconciliation(UNSEEN.build(columns), rates, crashes)
 
 
+def find_own(http: pd.DataFrame) -> pd.Series:
+    """Find the failures that a proxy answered with itself: nobody behind it did.
+
+    Parameters
+    ----------
+    http
+        HTTP.
+
+    Returns
+    -------
+    pandas.Series
+        A bool for each request that a proxy saw, with their index: True for a 502, 503
+        or 504 that the backend did not send. It did where the proxy says that it got
+        this status (nginx says so of its own 502 and 504, too), or where the backend's
+        log has as many of them.
+
+    Examples
+    --------
+    >>> rows = HTTP.build({"observer": ["proxy", "proxy", "backend"], "method": "GET",
+    ...     "path": "/a", "route": "/a", "status": [502, 503, 503], "source": "a.log",
+    ...     "line": [1, 2, 1]})
+    >>> find_own(rows).tolist()
+    [True, False]
+    """
+    observers = http["observer"].astype("str")
+    proxy = http[observers == "proxy"]
+    status, upstream = proxy["status"], proxy["upstream_status"]
+    failed = status.isin((*UNREACHABLE, SLOW))
+    told = (upstream < 500) | ((upstream == status) & (status == UNREACHABLE[1]))
+    keys = ["method", "path", "status"]
+    sent = http[observers == "backend"].groupby(keys).size()
+    turn = proxy[failed].groupby(keys).cumcount()
+    names = pd.MultiIndex.from_frame(proxy.loc[turn.index, keys])
+    passed = pd.Series(turn.to_numpy() < sent.reindex(names).fillna(0).to_numpy())
+    seen = passed.set_axis(turn.index).reindex(proxy.index, fill_value=False)
+    return failed & ~told.fillna(False).astype(bool) & ~seen
+
+
 def check_http(http: pd.DataFrame, leaks: pd.DataFrame | None = None) -> pd.DataFrame:
     """Report errors that the backend never saw, and those that it did.
 
@@ -266,8 +304,7 @@ def _report_unseen(found: HttpReconciliation) -> Iterator[Finding]:
 
 def _report_proxy(http: pd.DataFrame) -> Iterator[Finding]:
     proxy = http[http["observer"].astype("str") == "proxy"]
-    status, upstream = proxy["status"], proxy["upstream_status"]
-    own = upstream.isna() | ~(upstream < 500)
+    status, own = proxy["status"], find_own(http)
     kinds = (
         (
             "upstream_unreachable",
@@ -281,7 +318,7 @@ def _report_proxy(http: pd.DataFrame) -> Iterator[Finding]:
             "upstream_slow",
             "service",
             "high",
-            status == SLOW,
+            (status == SLOW) & own,
             "a proxy waited in vain for {n} of {all} answers (504)",
             "Find what the service waits for: a pool, a lock, a slow query.",
         ),

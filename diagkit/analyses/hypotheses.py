@@ -27,7 +27,8 @@ class Hypothesis:
     claim
         What it says.
     evidence
-        Facts that speak for it (a weight above 0) or against it.
+        Facts that speak for it (a weight above 0) or against it. Those that one event
+        leaves in several sources are joined by ``|`` and count once.
     refuted_by
         What would show that it is wrong.
     """
@@ -46,6 +47,7 @@ HYPOTHESES = (
         "two services want the same port, and one of them does not get it",
         (
             ("port_conflict", 5.5),
+            ("port_contention|port_taken", 4.0),
             ("ports_differ", -4.0),
             ("errors_unseen_by_backend", 0.5),
         ),
@@ -56,7 +58,7 @@ HYPOTHESES = (
         "infrastructure",
         "a service that is needed from outside publishes no port there",
         (
-            ("not_published", 4.0),
+            ("not_published|loopback_only", 4.5),
             ("errors_unseen_by_backend", 2.0),
             ("backend_errors", -1.5),
             ("ports_published", -3.0),
@@ -72,9 +74,12 @@ HYPOTHESES = (
             ("upstream_failed:nginx.no_live_upstreams", 1.5),
             ("unreachable", 3.5),
             ("unreachable_target", 2.5),
+            ("wrong_port", 2.5),
             ("localhost_target", 2.5),
             ("upstream_unreachable", 1.5),
+            ("not_published|loopback_only", -2.5),
             ("worked_before", -3.0),
+            ("reached_before", -3.0),
             ("errors_unseen_by_backend", 0.5),
         ),
         "Something listens there: `ss -ltnp`, or a connect from where it is used.",
@@ -86,7 +91,7 @@ HYPOTHESES = (
         (
             ("name_not_resolved", 5.0),
             ("upstream_failed:nginx.upstream_unknown", 5.0),
-            ("unknown_target", 2.0),
+            ("unresolved_target", 3.0),
         ),
         "The name resolves there: `getent hosts NAME` in the container that uses it.",
     ),
@@ -112,6 +117,7 @@ HYPOTHESES = (
             ("server_crash:gunicorn.worker_timeout", 4.5),
             ("server_crash:gunicorn.worker_killed", 5.0),
             ("server_crash:gunicorn.worker_signalled", 4.5),
+            ("server_crash:uvicorn.child_died", 5.0),
             ("upstream_failed:nginx.upstream_closed", 2.0),
             ("pool_exhausted", -0.5),
         ),
@@ -126,7 +132,7 @@ HYPOTHESES = (
             ("dropped_connection:postgresql.admin_shutdown", 3.0),
             ("connection_leak", -2.0),
             ("unreachable", 1.0),
-            ("server_refuses", 1.5),
+            ("reached_before", 3.0),
         ),
         "`pg_isready` at that time, or a server log without a restart.",
     ),
@@ -175,9 +181,8 @@ HYPOTHESES = (
         "service",
         "a service answers more slowly than those before it wait",
         (
-            ("upstream_failed:nginx.upstream_timed_out", 5.0),
-            ("client_gone", 2.5),
-            ("client_gave_up", 2.5),
+            ("upstream_failed:nginx.upstream_timed_out|upstream_slow", 5.0),
+            ("client_gone|client_gave_up", 2.5),
             ("pool_exhausted", -1.5),
             ("lock_wait", -1.5),
             ("server_crash:gunicorn.worker_timeout", -1.0),
@@ -239,7 +244,7 @@ HYPOTHESES = (
         "code",
         "a handler of the application raises what nobody catches",
         (
-            ("server_crash:uvicorn.exception", 3.5),
+            ("server_crash:uvicorn.exception|unexplained_errors", 3.5),
             ("stream_crashed", 2.0),
             ("backend_errors", 1.0),
             ("pool_exhausted", -2.5),
@@ -261,7 +266,6 @@ HYPOTHESES = (
         "the code expects columns or tables that the database does not have",
         (
             ("schema_mismatch", 5.5),
-            ("migration_incomplete", 3.0),
         ),
         "`diagkit migration URL` finds nothing left undone.",
     ),

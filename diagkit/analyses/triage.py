@@ -122,9 +122,12 @@ def _weigh_one(
     hypothesis: Hypothesis, facts: Mapping[str, Fact], unsettled: list[str]
 ) -> dict[str, Any] | None:
     known = [
-        (facts[name], weight) for name, weight in hypothesis.evidence if name in facts
+        (told, weight)
+        for names, weight in hypothesis.evidence
+        if (told := [str(facts[name]) for name in names.split("|") if name in facts])
     ]
-    pro = [str(fact) for fact, weight in known if weight > 0]
+    pro = [text for told, weight in known if weight > 0 for text in told]
+    con = [text for told, weight in known if weight < 0 for text in told]
     if not pro:
         return None
     odds = PRIOR + sum(weight for _, weight in known)
@@ -140,9 +143,7 @@ def _weigh_one(
         "odds": odds,
         "summary": summary,
         "evidence_for": "; ".join(dict.fromkeys(pro)),
-        "evidence_against": "; ".join(
-            dict.fromkeys(str(fact) for fact, weight in known if weight < 0)
-        ),
+        "evidence_against": "; ".join(dict.fromkeys(con)),
         "refuted_by": hypothesis.refuted_by,
     }
 

@@ -83,9 +83,11 @@ def build(settings: dict[str, Any]) -> Any:
     """Return the application; `settings` says which database and which pool."""
     shop = Shop(settings)
     app = fastapi.FastAPI(lifespan=shop.live)
+    if settings.get("calm"):
+        app.add_middleware(Calm)
     for add in (add_healthy, add_leaks, add_waits, add_misuse, add_strangers):
         add(app, shop)
-    return Calm(app) if settings.get("calm") else app
+    return app
 
 
 class Shop:

@@ -25,6 +25,7 @@ from corpus.steps import (
     stop_database,
     take_slots,
     wait_for,
+    wait_for_database,
 )
 
 PSYCOPG = {"driver": "psycopg"}
@@ -423,7 +424,7 @@ CASES = (
                 database="postgresql+psycopg://reader@127.0.0.1:@database/shop"
             ),
             ask("/orders/1"),
-            ask("/search?s=0.3&n=#", 5, together=True),
+            ask("/search?s=0.5&n=#", 5, together=True),
             *NOISE,
         ),
         ("console", "har"),
@@ -436,7 +437,7 @@ CASES = (
         (
             run_sql("ALTER DATABASE shop CONNECTION LIMIT 2"),
             start_backend(),
-            ask("/search?s=0.3&n=#", 5, together=True),
+            ask("/search?s=0.5&n=#", 5, together=True),
             run_sql("ALTER DATABASE shop CONNECTION LIMIT -1"),
         ),
         ("console", "postgres"),
@@ -482,6 +483,7 @@ CASES = (
             ask("/orders/#", 4),
             hold("UPDATE orders SET amount = amount WHERE id = 5"),
             ask("/transfers/5", 3, together=True),
+            wait_for_database("still waiting"),
             release(),
             *CALM,
         ),
@@ -508,6 +510,7 @@ CASES = (
             start_backend(),
             hold("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"),
             ask("/orders/#", 4, together=True, timeout_s=0.4),
+            wait_for_database("still waiting", 4),
             release(),
         ),
         ("postgres", "lines"),
@@ -528,14 +531,14 @@ CASES = (
     Case(
         "slow_upstream",
         "timeout",
-        (*PROXIED, *CALM, ask("/report?s=0.6", 4, together=True), *CALM),
+        (*PROXIED, *CALM, ask("/report?s=1", 4, together=True), *CALM),
         ("access", "error"),
         proxy="hasty",
     ),
     Case(
         "slow_query_upstream",
         "timeout",
-        (*PROXIED, ask("/orders/#", 4), ask("/search?s=0.6", 4, together=True), *NOISE),
+        (*PROXIED, ask("/orders/#", 4), ask("/search?s=1", 4, together=True), *NOISE),
         ("access", "error", "console"),
         {"dated": True},
         proxy="hasty",
@@ -558,7 +561,7 @@ CASES = (
     Case(
         "slow_upstream_told_by_proxy",
         "timeout",
-        (*PROXIED, *CALM, ask("/report?s=0.6", 5, together=True)),
+        (*PROXIED, *CALM, ask("/report?s=1", 5, together=True)),
         ("access", "lines"),
         proxy="hasty",
     ),
@@ -640,7 +643,7 @@ CASES = (
     Case(
         "gathered_session",
         "shared_session",
-        (start_backend(), *CALM, ask("/dashboard", 4), *CALM),
+        (start_backend(), ask("/dashboard", 4, together=True), *CALM),
         ("console",),
         {"dated": True},
     ),

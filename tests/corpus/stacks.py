@@ -107,12 +107,11 @@ PROGRESS = (
     "INSERT INTO llm_project_config SELECT n, 'p' || n, 'client ' || n, true,"
     " timestamptz '2025-11-01 08:00+00' + n * interval '1 h'"
     " FROM generate_series(1, 12) n",
-    # The last two have tasks that nobody has begun.
+    # The last two have not begun.
     "INSERT INTO agent_tasks SELECT 10 * p + t, 't' || (10 * p + t), 'p' || p, 'build',"
-    " 'task', CASE WHEN p > 10 THEN 'pending' WHEN t > 4 THEN 'running'"
-    " ELSE 'completed' END, created, CASE WHEN p <= 10 THEN created + interval '5 min'"
-    " END, CASE WHEN p <= 10 AND t <= 4 THEN created + interval '9 min' END"
-    " FROM generate_series(1, 12) p, generate_series(1, 5) t,"
+    " 'task', CASE WHEN t > 4 THEN 'running' ELSE 'completed' END, created,"
+    " created + interval '5 min', CASE WHEN t <= 4 THEN created + interval '9 min' END"
+    " FROM generate_series(1, 10) p, generate_series(1, 5) t,"
     " LATERAL (SELECT timestamptz '2025-11-01 08:00+00' + p * interval '1 h'"
     " + t * interval '1 min' AS created) at",
     "ALTER TABLE llm_project_config ADD COLUMN execution_status text DEFAULT 'pending'",

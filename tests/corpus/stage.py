@@ -18,6 +18,7 @@ from corpus.processes import (
     free_port,
     is_alive,
     is_open,
+    says,
     start,
 )
 from corpus.servers import Deaf, Nginx
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 LOCATIONS = {
     "plain": "location / { proxy_pass http://127.0.0.1:@target; }",
     "hasty": "location / { proxy_pass http://127.0.0.1:@target;"
-    " proxy_read_timeout 250ms; }",
+    " proxy_read_timeout 400ms; }",
     "group": "location / { proxy_pass http://shop; }",
     "strict": "location / { proxy_pass http://api.shop.invalid:@target; }",
     "late": "resolver 127.0.0.1:@resolver ipv6=off; set $api api.shop.invalid;"
@@ -108,10 +109,13 @@ class Stage:
             if "recording" in self.case.keep
             else "",
         }
-        pid = self.nursery.fork(settings | dict(self.case.backend) | more)
+        settings |= dict(self.case.backend) | more
+        log, up = Path(settings["log"]), "Uvicorn running on"
+        times = log.read_text().count(up) + 1 if log.exists() else 1
+        pid = self.nursery.fork(settings)
         self.exits.callback(self._end, pid, signal.SIGKILL)
-        port = more.get("port", self.port)
-        await_that(lambda: not is_alive(pid) or is_open(port, host), "the backend runs")
+        # That the port is open does not tell who listens.
+        await_that(lambda: not is_alive(pid) or says(log, up, times), "it runs")
         self.pids.append(pid)
 
     def end_backend(self, sent: int = signal.SIGTERM, pid: int | None = None) -> None:

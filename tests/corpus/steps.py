@@ -130,6 +130,19 @@ def kill_during(path: str, times: int = 3) -> Step:
     return step
 
 
+def wait_for_database(text: str, times: int = 1) -> Step:
+    """Wait until PostgreSQL's log says something, in this case."""
+
+    def step(stage: Stage) -> None:
+        await_that(
+            lambda: stage.postgres.log.read_bytes()[stage.since :].count(text.encode())
+            >= times,
+            f"PostgreSQL says {text!r}",
+        )
+
+    return step
+
+
 def wait_for(text: str, times: int = 1, log: str = "console.log") -> Step:
     """Wait until a log says something."""
     return lambda stage: await_that(
