@@ -131,10 +131,11 @@ def _worked_before(diagnosis: Diagnosis) -> str:
     before = _before(seen[seen["status"] < 500], seen[failed])
     if before < LEAST_ANSWERS:
         return ""
-    first = seen.loc[failed, "timestamp"].min()
+    times = seen.loc[failed, "timestamp"].dropna()
+    at = f" at {times.min():%Y-%m-%d %H:%M:%S} UTC" if len(times) else ""
     return (
         f"the proxy got through {before} times on the same routes before it first "
-        f"failed{_at(first)}"
+        f"failed{at}"
     )
 
 
@@ -163,10 +164,6 @@ def _before(well: pd.DataFrame, failed: pd.DataFrame) -> int:
     for source, line in failed.groupby("source")["line"].min().items():
         earlier |= (well["source"] == source) & (well["line"] < line)
     return int((earlier & well["route"].isin(failed["route"])).sum())
-
-
-def _at(time: pd.Timestamp) -> str:
-    return "" if pd.isna(time) else f" at {time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _unexplained_errors(diagnosis: Diagnosis) -> str:

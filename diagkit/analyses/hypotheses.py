@@ -264,9 +264,7 @@ HYPOTHESES = (
         "migration_half_applied",
         "data",
         "the code expects columns or tables that the database does not have",
-        (
-            ("schema_mismatch", 5.5),
-        ),
+        (("schema_mismatch", 5.5),),
         "`diagkit migration URL` finds nothing left undone.",
     ),
     Hypothesis(

@@ -84,9 +84,7 @@ class Client:
                 out.write(json.dumps(line) + "\n")
 
 
-def _ask(
-    address: tuple[str, int], path: str, method: str, timeout_s: float
-) -> Asked:
+def _ask(address: tuple[str, int], path: str, method: str, timeout_s: float) -> Asked:
     host, port = address
     at, began = datetime.now(UTC), time.monotonic()
     link = http.client.HTTPConnection(host, port, timeout=timeout_s)

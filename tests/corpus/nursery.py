@@ -12,12 +12,13 @@ from contextlib import suppress
 from typing import Any
 
 import asyncpg  # noqa: F401 (loaded once, for all)
-import diagkit.sources.recorder  # noqa: F401
 import psycopg  # noqa: F401
 import uvicorn
-from corpus import backend
 from sqlalchemy.dialects import postgresql  # noqa: F401
 from uvicorn.config import LOGGING_CONFIG
+
+import diagkit.sources.recorder  # noqa: F401
+from corpus import backend
 
 DATED = "%(asctime)s - %(levelname)s - %(name)s - %(message)s"
 
@@ -52,7 +53,7 @@ def main() -> None:
                 serve(json.loads(line))
             except SystemExit:
                 pass  # uvicorn has said why
-            except BaseException:
+            except Exception:  # noqa: BLE001 (its log is all that can say it)
                 traceback.print_exc()
             finally:
                 sys.stdout.flush()

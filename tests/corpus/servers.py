@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 import threading
 import warnings
@@ -14,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+
 from corpus.backend import TABLES
-from corpus.processes import ENVIRONMENT, await_that, end, free_port, is_open, start
+from corpus.processes import await_that, end, free_port, is_open, start
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
 # A few slots, so that they can be used up; what waits for a lock says so soon.
@@ -35,7 +36,7 @@ ACCESS = {
     "timed": "log_format timed '$remote_addr - $remote_user [$time_local] "
     '"$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" '
     "rt=$request_time us=$upstream_status';",
-    "json": "log_format json escape=json '{\"time\":\"$time_iso8601\","
+    "json": 'log_format json escape=json \'{"time":"$time_iso8601",'
     '"request_method":"$request_method","request_uri":"$request_uri",'
     '"status":$status,"upstream_status":"$upstream_status",'
     '"request_time":$request_time}\';',
@@ -131,7 +132,8 @@ class Nginx:
         )
         return (
             f"daemon off;\nmaster_process off;\npid {self.folder / 'nginx.pid'};\n"
-            f"error_log {self.error} info;\nevents {{}}\nhttp {{\n{paths}{ACCESS[log]}\n"
+            f"error_log {self.error} info;\nevents {{}}\n"
+            f"http {{\n{paths}{ACCESS[log]}\n"
             f"access_log {self.access} {log};\n{extra}\n"
             f"server {{ listen 127.0.0.1:{self.port};\n{locations}\n}}\n}}\n"
         )
@@ -176,6 +178,3 @@ class Deaf:
             last.sendto(b"", ("127.0.0.1", self.port))
         self._thread.join(timeout=10)
         self._socket.close()
-
-
-__all__ = ["ENVIRONMENT", "Deaf", "Nginx", "Postgres", "find_nginx", "running_postgres"]

@@ -55,9 +55,9 @@ class Case:
 
     `code` is the right hypothesis, `steps` is what happens, `keep` are the sources that
     are left: of ``access``, ``error``, ``console``, ``har``, ``lines``, ``postgres``,
-    ``recording``, ``progress``. `backend` are settings of the application, `proxy` is a name of
-    `LOCATIONS`, `log` the format of the proxy's access log, `files` are texts that lie
-    in the folder besides: compose files.
+    ``recording``, ``progress``. `backend` are settings of the application, `proxy` is a
+    name of `LOCATIONS`, `log` the format of the proxy's access log, `files` are texts
+    that lie in the folder besides: compose files.
     """
 
     name: str

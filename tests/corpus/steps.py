@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+
 from corpus.processes import await_that, says
 
 if TYPE_CHECKING:
@@ -135,8 +136,10 @@ def wait_for_database(text: str, times: int = 1) -> Step:
 
     def step(stage: Stage) -> None:
         await_that(
-            lambda: stage.postgres.log.read_bytes()[stage.since :].count(text.encode())
-            >= times,
+            lambda: (
+                stage.postgres.log.read_bytes()[stage.since :].count(text.encode())
+                >= times
+            ),
             f"PostgreSQL says {text!r}",
         )
 
