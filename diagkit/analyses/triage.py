@@ -107,9 +107,15 @@ def _weigh(facts: Mapping[str, Fact], unsettled: list[str]) -> list[dict[str, An
         for hypothesis in HYPOTHESES
         if (row := _weigh_one(hypothesis, facts, unsettled)) is not None
     ]
+    # Of those that are held down to the same chance the one with most evidence.
     order = {area: rank for rank, area in enumerate(AREAS)}
     weighed.sort(
-        key=lambda row: (-row["confidence"], order[row["area"]], -row.pop("odds"))
+        key=lambda row: (
+            -row["confidence"],
+            row["area"] in LATER,
+            -row.pop("odds"),
+            order[row["area"]],
+        )
     )
     likely = [row for row in weighed if row["confidence"] >= LEAST]
     others = [row for row in weighed if row["confidence"] < LEAST]
