@@ -165,7 +165,7 @@ def test_code_is_not_sure_before_the_infrastructure_was_looked_at(
 ) -> None:
     found = triage(incident(tmp_path, app=log(LEAK, LEAK, LEAK)))
     first = found.hypotheses.iloc[0]
-    assert weigh("leaked_connections", "connection_leak") > 0.8
+    assert weigh("leaked_connections", "connection_leak|recorded_leak") > 0.8
     assert (first["code"], first["confidence"]) == ("leaked_connections", UNSETTLED)
     assert first["summary"] == (
         "the application does not return connections to the pool; not sure before this "
