@@ -129,8 +129,7 @@ STEPS = (
         ("logs", "proxies", "clients"),
         (
             "upstream_failed:nginx.upstream_timed_out",
-            "client_gone",
-            "client_gave_up",
+            "clients_gave_up",
             "lock_wait",
             "pool_exhausted",
         ),

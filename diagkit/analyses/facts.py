@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from diagkit.analyses.http import find_own
+from diagkit.analyses.http import GAVE_UP, UNREACHABLE, find_own, reconcile_http
 from diagkit.analyses.kinds import CODES, count_words
 from diagkit.analyses.leak_findings import SILENT
 from diagkit.frames.findings import name_finding
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 # A backend that answered so often is one that runs.
 LEAST_ANSWERS = 3
+# One client leaves a page before it is there; so many have waited in vain.
+LEAST_GONE = 3
+# Nobody listened where a request ended so soon; who waits in vain waits for longer.
+REFUSED_S = 0.2
 
 
 class Fact(NamedTuple):
@@ -139,6 +143,30 @@ def _worked_before(diagnosis: Diagnosis) -> str:
     )
 
 
+def _clients_cut_off(diagnosis: Diagnosis) -> str:
+    """Tell clients that got through, on the same routes, before nobody was there."""
+    http = diagnosis.incident.http
+    if not reconcile_http(http).bounds[0]:
+        return ""
+    seen = _observed(diagnosis, "client")
+    refused = seen["status"].isna() & (seen["duration_s"] <= REFUSED_S)
+    failed = seen[refused | seen["status"].isin(UNREACHABLE)]
+    before = _before(seen[seen["status"] < 500], failed)
+    if before < LEAST_ANSWERS:
+        return ""
+    return (
+        f"clients got through {before} times on the same routes before nobody answered "
+        f"{len(failed)} of their requests"
+    )
+
+
+def _clients_gave_up(diagnosis: Diagnosis) -> str:
+    seen = _observed(diagnosis, "proxy")
+    told = int((diagnosis.leaks["kind"].astype("str") == "client_gone").sum())
+    gone = max(int((seen["status"] == GAVE_UP).sum()), told)
+    return f"clients did not wait for {gone} answers" if gone >= LEAST_GONE else ""
+
+
 def _reached_before(diagnosis: Diagnosis) -> str:
     """Tell a backend that answered before what it needs was gone."""
     seen = _observed(diagnosis, "backend")
@@ -213,6 +241,8 @@ FACTS: Mapping[str, Callable[[Diagnosis], str]] = {
     "backend_errors": _backend_errors,
     "backend_well": _backend_well,
     "worked_before": _worked_before,
+    "clients_cut_off": _clients_cut_off,
+    "clients_gave_up": _clients_gave_up,
     "reached_before": _reached_before,
     "server_stopped": _server_stopped,
     "unexplained_errors": _unexplained_errors,

@@ -84,6 +84,10 @@ LOOPBACK_BEHIND = {
     "compose.yaml": _stack(_DB, _API.replace("0.0.0.0", "127.0.0.1"), _PROXY),
     "proxy/shop.conf": _CONF.replace("@@", "api:8000"),
 }
+BY_HOST = {
+    "compose.yaml": _stack(_DB, _API, _PROXY),
+    "proxy/shop.conf": _CONF.replace("@@", "host.docker.internal:8000"),
+}
 # Targets where nobody is.
 WRONG_PORT = BEHIND | {"proxy/shop.conf": _CONF.replace("@@", "api:8080")}
 LOCALHOST = BEHIND | {

@@ -1,8 +1,10 @@
 """Triage of incidents made on purpose: the right cause first, none surely wrong.
 
 Each case is played with real servers when it is first asked for. The weights of
-`diagkit.analyses.hypotheses` were chosen with two thirds of the cases in sight; the
-cases of which `is_held_out` is true were looked at afterwards.
+`diagkit.analyses.hypotheses` were chosen with two thirds of the cases in sight; those
+of which `is_held_out` is true were looked at afterwards. At that first look 25 of 27
+were right, and of 18 that were written later 15: what a new incident may expect is
+rather this than the share that is asserted here.
 """
 
 from __future__ import annotations

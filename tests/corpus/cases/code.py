@@ -44,6 +44,21 @@ CASES = (
         {"calm": True, "pool_size": 3, "pool_timeout": 0.15},
         proxy="plain",
     ),
+    Case(
+        "async_leak_until_pool_is_empty",
+        "leaked_connections",
+        (
+            start_backend(),
+            *CALM,
+            ask("/feeds/#", 5),
+            ask("/search?s=0.4&n=#", 4, together=True),
+            COLLECT,
+            *CALM,
+        ),
+        ("console", "har", "postgres"),
+        {"pool_size": 2, "pool_timeout": 0.15},
+        files=stacks.DIRECT,
+    ),
     # --- sessions used on after an error ---
     Case(
         "shared_session_not_rolled_back",
@@ -65,6 +80,15 @@ CASES = (
         (start_backend(), *CALM, ask("/ledger/#", 5)),
         ("postgres",),
         PSYCOPG,
+    ),
+    Case(
+        "shared_session_behind_proxy",
+        "poisoned_transactions",
+        (*PROXIED, *CALM, ask("/signup/#", 6), *NOISE),
+        ("console", "access", "error"),
+        {"calm": True, "dated": True},
+        proxy="plain",
+        files=stacks.BEHIND,
     ),
     # --- the database outside of await ---
     Case(
@@ -97,6 +121,14 @@ CASES = (
         ("console", "lines"),
         {"calm": True},
     ),
+    Case(
+        "gathered_connection_behind_proxy",
+        "shared_session",
+        (*PROXIED, *CALM, ask("/ticker", 5), *CALM),
+        ("console", "access", "error", "postgres"),
+        {"dated": True},
+        proxy="plain",
+    ),
     # --- the code itself ---
     Case(
         "key_missing",
@@ -125,5 +157,12 @@ CASES = (
         (start_backend(), *CALM, ask("/totals/#", 6), ask("/rates/friday", 2)),
         ("console",),
         {"calm": True, "dated": True},
+    ),
+    Case(
+        "several_faults_of_handlers",
+        "unhandled_exception",
+        (*PROXIED, *CALM, ask("/totals/#", 3), ask("/stream", 3), *NOISE),
+        ("console", "access", "error", "har"),
+        proxy="plain",
     ),
 )

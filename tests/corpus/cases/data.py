@@ -5,7 +5,7 @@ from __future__ import annotations
 from corpus import stacks
 from corpus.stage import Case
 from corpus.steps import ask, export, run_sql, start_backend, stop
-from corpus.traffic import CALM, NOISE, PROXIED, TABLES
+from corpus.traffic import CALM, NOISE, PROXIED, PSYCOPG, TABLES
 
 CASES = (
     # --- half a migration ---
@@ -36,6 +36,14 @@ CASES = (
         "migration_half_applied",
         (start_backend(), ask("/runs/#", 4), *CALM),
         ("postgres",),
+    ),
+    Case(
+        "table_missing_all_told",
+        "migration_half_applied",
+        (start_backend(), *CALM, ask("/audits/#", 5), *NOISE),
+        ("console", "postgres", "har"),
+        PSYCOPG,
+        files=stacks.DIRECT,
     ),
     # --- starts that a migration left out ---
     Case(
@@ -111,5 +119,21 @@ CASES = (
         (start_backend(), *CALM, ask("/favicon.ico", 3)),
         ("lines",),
         files=stacks.DIRECT,
+    ),
+    Case(
+        "one_client_went_away",
+        "undetermined",
+        (*PROXIED, *3 * CALM, ask("/report?s=0.6", timeout_s=0.1), *3 * CALM),
+        ("access", "error", "console"),
+        proxy="plain",
+    ),
+    Case(
+        "stopped_in_the_evening",
+        "undetermined",
+        (*PROXIED, *CALM, *NOISE, ask("/robots.txt"), stop()),
+        ("access", "console", "postgres", "lines"),
+        {"dated": True, "calm": True},
+        proxy="plain",
+        log="timed",
     ),
 )

@@ -18,7 +18,7 @@ from corpus.steps import (
     take_slots,
     wait_for_database,
 )
-from corpus.traffic import CALM, NOISE, PROXIED
+from corpus.traffic import CALM, NOISE, PROXIED, PSYCOPG
 
 CASES = (
     # --- the database is gone ---
@@ -81,6 +81,20 @@ CASES = (
         {"calm": True},
         proxy="plain",
     ),
+    Case(
+        "database_stopped_async",
+        "dependency_down",
+        (
+            start_backend(),
+            *CALM,
+            stop_database(),
+            ask("/tiles/#", 5),
+            start_database(),
+            *CALM,
+        ),
+        ("console",),
+        {"dated": True, "calm": True},
+    ),
     # --- no slot left ---
     Case(
         "slots_taken_by_batch",
@@ -127,6 +141,14 @@ CASES = (
         ("console", "postgres"),
         {"calm": True},
     ),
+    Case(
+        "slots_taken_behind_proxy",
+        "database_slots",
+        (*PROXIED, take_slots(), ask("/tiles/#", 6), release(), *CALM),
+        ("console", "access"),
+        PSYCOPG | {"calm": True, "dated": True},
+        proxy="plain",
+    ),
     # --- a pool that is too small ---
     Case(
         "pool_too_small",
@@ -157,6 +179,15 @@ CASES = (
         (start_backend(), *CALM, ask("/lanes/#?s=0.5", 7, together=True), *CALM),
         ("console",),
         {"calm": True, "dated": True},
+    ),
+    Case(
+        "pool_too_small_with_overflow",
+        "pool_exhausted",
+        (*PROXIED, *CALM, ask("/mails/#?s=0.6", 9, together=True), *CALM, stop()),
+        ("console", "recording", "access", "har"),
+        {"pool_size": 2, "max_overflow": 1, "pool_timeout": 0.2},
+        proxy="plain",
+        files=stacks.BEHIND,
     ),
     # --- a lock ---
     Case(
@@ -210,5 +241,20 @@ CASES = (
         ),
         ("console", "postgres"),
         {"calm": True},
+    ),
+    Case(
+        "lock_timeout_behind_proxy",
+        "lock_wait",
+        (
+            *PROXIED,
+            *CALM,
+            hold("UPDATE orders SET amount = amount WHERE id <= 4"),
+            ask("/transfers/#?timeout=150ms", 4, together=True),
+            release(),
+            *CALM,
+        ),
+        ("console", "access", "postgres"),
+        {"calm": True, "dated": True},
+        proxy="plain",
     ),
 )

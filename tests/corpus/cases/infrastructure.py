@@ -12,7 +12,7 @@ from corpus.steps import (
     start_workers,
     wait_for,
 )
-from corpus.traffic import CALM, GUNICORN, NOISE, PROXIED
+from corpus.traffic import CALM, GUNICORN, NOISE, PROXIED, PSYCOPG
 
 CASES = (
     # --- two want one port ---
@@ -56,6 +56,15 @@ CASES = (
         proxy="plain",
         log="timed",
     ),
+    Case(
+        "port_taken_behind_proxy",
+        "port_conflict",
+        (start_other(calm=True), start_proxy(), start_backend(), ask("/cart/#", 6)),
+        ("console", "access", "error"),
+        {"dated": True},
+        proxy="plain",
+        log="timed",
+    ),
     # --- not to be had from outside ---
     Case(
         "not_published_in_production",
@@ -94,6 +103,14 @@ CASES = (
         ("access", "error", "console"),
         proxy="elsewhere",
         files=stacks.LOOPBACK_BEHIND,
+    ),
+    Case(
+        "proxy_asks_host_for_unpublished",
+        "not_exposed",
+        (start_proxy(), ask("/orders/#", 5), ask("/tiles/#", 2)),
+        ("access", "error", "har"),
+        proxy="plain",
+        files=stacks.BY_HOST,
     ),
     # --- a target where nobody is ---
     Case(
@@ -159,6 +176,15 @@ CASES = (
         ("console",),
         {"calm": True, "dated": True},
     ),
+    Case(
+        "supplier_at_nobody_behind_proxy",
+        "wrong_target",
+        (*PROXIED, *CALM, ask("/stock/#", 5), *NOISE),
+        ("console", "access", "error"),
+        {"dated": True},
+        proxy="plain",
+        files=stacks.BEHIND,
+    ),
     # --- a name that nobody knows ---
     Case(
         "proxy_does_not_start",
@@ -207,5 +233,19 @@ CASES = (
         ),
         ("console",),
         {"calm": True},
+    ),
+    Case(
+        "database_name_unknown_behind_proxy",
+        "name_not_resolved",
+        (
+            start_backend(database="postgresql+psycopg://shop@database.invalid/shop"),
+            start_proxy(),
+            ask("/tiles/#", 4),
+            ask("/health", 3),
+        ),
+        ("console", "access"),
+        PSYCOPG | {"calm": True},
+        proxy="plain",
+        log="json",
     ),
 )

@@ -79,6 +79,12 @@ CASES = (
         proxy="plain",
         log="json",
     ),
+    Case(
+        "backend_restarted_without_proxy",
+        "backend_down",
+        (start_backend(), *CALM, stop(), ask("/orders/#", 4), start_backend(), *CALM),
+        ("console", "har"),
+    ),
     # --- workers die ---
     Case(
         "worker_out_of_memory",
@@ -133,6 +139,25 @@ CASES = (
         ),
         ("console",),
     ),
+    Case(
+        "uvicorn_workers_killed_behind_proxy",
+        "crashed_worker",
+        (
+            start_workers(*UVICORN),
+            wait_for("Application startup complete", 2),
+            start_proxy(),
+            ask("/orders/#", 6),
+            ask("/import/1"),
+            wait_for("Application startup complete", 3),
+            ask("/import/2"),
+            wait_for("Application startup complete", 4),
+            ask("/orders/#", 4),
+        ),
+        ("console", "access", "error"),
+        proxy="plain",
+        log="timed",
+        files=stacks.BEHIND,
+    ),
     # --- too slow for who asks ---
     Case(
         "slow_upstream",
@@ -169,6 +194,14 @@ CASES = (
         "timeout",
         (*PROXIED, *CALM, ask("/report?s=1", 5, together=True)),
         ("access", "lines"),
+        proxy="hasty",
+    ),
+    Case(
+        "slow_query_told_by_clients",
+        "timeout",
+        (*PROXIED, *CALM, ask("/search?s=1", 4, together=True), *CALM),
+        ("error", "console", "har"),
+        {"calm": True},
         proxy="hasty",
     ),
 )

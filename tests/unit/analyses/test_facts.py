@@ -210,6 +210,73 @@ def test_a_proxy_without_times_got_through_before(tmp_path: Path) -> None:
     )
 
 
+CURL = (
+    '{{"method": "GET", "url_effective": "http://a{}", "http_code": {}, '
+    '"time_total": {}, "timestamp": "2025-11-24T10:00:00+00:00"}}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("last", "seen", "told"),
+    [
+        # Refused at once, or by a proxy: nobody was there.
+        (("/orders/4", 0, 0.01), WELL, True),
+        (("/orders/4", 502, 0.5), WELL, True),
+        # It waited in vain: somebody was there.
+        (("/orders/4", 0, 5.0), WELL, False),
+        (("/orders/4", 504, 5.0), WELL, False),
+        # The backend saw it.
+        (("/orders/4", 503, 0.1), (*WELL, ("/orders/4", 503)), False),
+        (("/admin", 0, 0.01), WELL, False),
+        # What the backend saw is not known.
+        (("/orders/4", 0, 0.01), (), False),
+    ],
+)
+def test_clients_that_got_through_before(
+    tmp_path: Path,
+    last: tuple[str, int, float],
+    seen: tuple[tuple[str, int], ...],
+    told: bool,
+) -> None:
+    text = "".join(CURL.format(path, status, 0.1) for path, status in WELL)
+    known = facts(
+        tmp_path,
+        curl_jsonl=text + CURL.format(*last),
+        app_log=f"{AT} [INFO] app: well\n" + backend(*seen),
+    )
+    assert ("clients_cut_off" in known) == told
+    if told:
+        assert known["clients_cut_off"].text == (
+            "clients got through 3 times on the same routes before nobody answered 1 of "
+            "their requests"
+        )
+
+
+def test_clients_that_got_through_too_seldom(tmp_path: Path) -> None:
+    text = CURL.format("/orders/1", 200, 0.1) + CURL.format("/orders/2", 0, 0.01)
+    known = facts(tmp_path, curl_jsonl=text, app_log=backend(("/orders/1", 200)))
+    assert "errors_unseen_by_backend" in known
+    assert "clients_cut_off" not in known
+
+
+def test_one_client_that_leaves_is_no_fact_and_three_are(tmp_path: Path) -> None:
+    gone = "2025/11/24 10:00:00 [info] 7#7: *1 epoll_wait() reported that client "
+    gone += "prematurely closed connection, so upstream connection is closed too while "
+    gone += "sending request to upstream, client: 10.0.0.9\n"
+    for number, logs in {
+        1: {"access_log": proxy(("/a", 499)), "error_log": gone},
+        3: {"access_log": proxy(*3 * [("/a", 499)], ("/a", 200)), "error_log": gone},
+        4: {"error_log": 4 * gone},
+    }.items():
+        (tmp_path / str(number)).mkdir()
+        known = facts(tmp_path / str(number), **logs)
+        if number == 1:
+            assert "clients_gave_up" not in known
+        else:
+            said = f"clients did not wait for {number} answers"
+            assert known["clients_gave_up"] == Fact(said)
+
+
 def test_a_backend_that_reached_its_database_before(tmp_path: Path) -> None:
     lost = f"{AT} [ERROR] app.db: {REFUSED}\n"
     text = backend(*WELL) + lost + backend(("/orders/4", 500))

@@ -89,7 +89,7 @@ def test_every_weight_is_of_something_that_may_be_known() -> None:
     # Findings of the other analyses.
     known |= {"connection_held", "connections_held", "recorded_leak"}
     known |= {"pool_running_dry", "pool_saturated", "null_started_at"}
-    known |= {"errors_unseen_by_backend", "stream_crashed", "client_gave_up"}
+    known |= {"errors_unseen_by_backend", "stream_crashed"}
     known |= {"upstream_slow", "upstream_unreachable"}
     known |= {"not_published", "loopback_only", "wrong_port", "port_contention"}
     known |= {"localhost_target", "unreachable_target", "unresolved_target"}
@@ -135,7 +135,8 @@ def test_what_got_through_before_is_no_wrong_target(tmp_path: Path) -> None:
     found = triage(incident(tmp_path, error=nginx(CONNECT), access=access))
     first, second = found.hypotheses.iloc[0], found.hypotheses.iloc[1]
     connect = "upstream_failed:nginx.connect_failed"
-    known = (connect, "worked_before", "upstream_unreachable")
+    before = "worked_before|clients_cut_off"
+    known = (connect, before, "upstream_unreachable")
     assert first["code"] == "backend_down"
     assert first["confidence"] == weigh("backend_down", *known) == 0.953
     assert second["code"] == "wrong_target"
