@@ -131,7 +131,8 @@ class Stage:
         """Start a server with several workers: ``python -m`` these words."""
         words = tuple(self.fill(word) for word in words)
         process = start([sys.executable, "-m", *words], self.console)
-        self.exits.callback(end, process)
+        # Its log was copied while it ran: it says nothing of an end.
+        self.exits.callback(end, process, signal.SIGKILL)
         await_that(
             lambda: process.poll() is not None or is_open(self.port), "workers run"
         )

@@ -247,8 +247,8 @@ def test_clients_that_got_through_before(
     assert ("clients_cut_off" in known) == told
     if told:
         assert known["clients_cut_off"].text == (
-            "clients got through 3 times on the same routes before nobody answered 1 of "
-            "their requests"
+            "clients got through 3 times on the same routes before nobody answered 1 "
+            "of their requests"
         )
 
 
