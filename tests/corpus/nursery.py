@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql  # noqa: F401
 from uvicorn.config import LOGGING_CONFIG
 
 import diagkit.sources.recorder  # noqa: F401
-from corpus import backend
+from tests.corpus import backend
 
 DATED = "%(asctime)s - %(levelname)s - %(name)s - %(message)s"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 20.0
 # Times in logs are written in this zone; nobody's proxy is asked.
 ENVIRONMENT = {
@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
     "PYTHONUNBUFFERED": "1",
-    "PYTHONPATH": str(HERE.parent),
+    "PYTHONPATH": str(ROOT),
 }
 
 
@@ -95,7 +95,7 @@ class Nursery:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "nursery.py")],
+            [sys.executable, "-m", "tests.corpus.nursery"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=ENVIRONMENT,

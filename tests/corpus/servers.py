@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from corpus.backend import TABLES
-from corpus.processes import await_that, end, free_port, is_open, start
+from tests.corpus.backend import TABLES
+from tests.corpus.processes import await_that, end, free_port, is_open, start
 
 if TYPE_CHECKING:
     import subprocess

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from corpus.client import Client
-from corpus.processes import (
+from tests.corpus.client import Client
+from tests.corpus.processes import (
     Nursery,
     await_that,
     end,
@@ -21,7 +21,7 @@ from corpus.processes import (
     says,
     start,
 )
-from corpus.servers import Deaf, Nginx
+from tests.corpus.servers import Deaf, Nginx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from corpus.processes import await_that, says
+from tests.corpus.processes import await_that, says
 
 if TYPE_CHECKING:
     from collections.abc import Callable

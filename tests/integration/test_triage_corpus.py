@@ -15,14 +15,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from corpus.cases import CASES, is_held_out
-from corpus.processes import Nursery
-from corpus.servers import find_nginx, running_postgres
-from corpus.stage import Stage
 
 import diagkit as dk
 from diagkit.analyses.hypotheses import HYPOTHESES
 from diagkit.analyses.triage import UNSETTLED
+from tests.corpus.cases import CASES, is_held_out
+from tests.corpus.processes import Nursery
+from tests.corpus.servers import find_nginx, running_postgres
+from tests.corpus.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from corpus.cases import code, data, database, infrastructure, service
+from tests.corpus.cases import code, data, database, infrastructure, service
 
 if TYPE_CHECKING:
     from corpus.stage import Case

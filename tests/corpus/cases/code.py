@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from corpus import stacks
-from corpus.stage import Case
-from corpus.steps import ask, start_backend, stop
-from corpus.traffic import CALM, COLLECT, NOISE, PROXIED, PSYCOPG
+from tests.corpus import stacks
+from tests.corpus.stage import Case
+from tests.corpus.steps import ask, start_backend, stop
+from tests.corpus.traffic import CALM, COLLECT, NOISE, PROXIED, PSYCOPG
 
 CASES = (
     # --- connections that do not come back ---

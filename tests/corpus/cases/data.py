@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from corpus import stacks
-from corpus.stage import Case
-from corpus.steps import ask, export, run_sql, start_backend, stop
-from corpus.traffic import CALM, NOISE, PROXIED, PSYCOPG, TABLES
+from tests.corpus import stacks
+from tests.corpus.stage import Case
+from tests.corpus.steps import ask, export, run_sql, start_backend, stop
+from tests.corpus.traffic import CALM, NOISE, PROXIED, PSYCOPG, TABLES
 
 CASES = (
     # --- half a migration ---

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from corpus import stacks
-from corpus.stage import Case
-from corpus.steps import (
+from tests.corpus import stacks
+from tests.corpus.stage import Case
+from tests.corpus.steps import (
     ask,
     ask_both,
     hold,
@@ -18,7 +18,7 @@ from corpus.steps import (
     take_slots,
     wait_for_database,
 )
-from corpus.traffic import CALM, NOISE, PROXIED, PSYCOPG
+from tests.corpus.traffic import CALM, NOISE, PROXIED, PSYCOPG
 
 CASES = (
     # --- the database is gone ---

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from corpus import stacks
-from corpus.stage import Case
-from corpus.steps import (
+from tests.corpus import stacks
+from tests.corpus.stage import Case
+from tests.corpus.steps import (
     ask,
     start_backend,
     start_other,
@@ -12,7 +12,7 @@ from corpus.steps import (
     start_workers,
     wait_for,
 )
-from corpus.traffic import CALM, GUNICORN, NOISE, PROXIED, PSYCOPG
+from tests.corpus.traffic import CALM, GUNICORN, NOISE, PROXIED, PSYCOPG
 
 CASES = (
     # --- two want one port ---

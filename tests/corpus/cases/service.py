@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from corpus import stacks
-from corpus.stage import Case
-from corpus.steps import (
+from tests.corpus import stacks
+from tests.corpus.stage import Case
+from tests.corpus.steps import (
     ask,
     end_all,
     kill,
@@ -15,7 +15,7 @@ from corpus.steps import (
     stop,
     wait_for,
 )
-from corpus.traffic import CALM, GUNICORN, NOISE, PROXIED, UVICORN
+from tests.corpus.traffic import CALM, GUNICORN, NOISE, PROXIED, UVICORN
 
 CASES = (
     # --- the backend is gone ---
