@@ -7,9 +7,10 @@ No `annotations` from the future here: FastAPI reads them.
 import asyncio
 import gc
 import logging
+import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -106,6 +107,8 @@ class Shop:
         driver = f"+{settings.get('driver', 'asyncpg')}"
         self.later = create_async_engine(url.replace("+psycopg", driver), **pool)
         self.plain = url.replace("+psycopg", "")
+        # What is older than the migration to PostgreSQL.
+        self.archive = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
         # The session that a developer meant to save.
         self.session = Session(self.sync)
         self.kept: list[Any] = []
@@ -114,15 +117,27 @@ class Shop:
 
     @asynccontextmanager
     async def live(self, app: Any) -> AsyncIterator[None]:
-        """Record the pool for as long as the application runs, where asked to."""
-        where = self.settings.get("record")
-        if where:
-            from diagkit.sources.recorder import PoolRecorder
+        """Record the pools for as long as the application runs, where asked to."""
+        with ExitStack() as ends:
+            if where := self.settings.get("record"):
+                from diagkit.sources.recorder import PoolRecorder
 
-            with PoolRecorder(self.sync, where, name="shop"):
-                yield
-        else:
+                which = self.settings.get("recorded", "sync")
+                engine = {"sync": self.sync, "later": self.later}[which]
+                clock = make_clock(self.settings.get("haste", 1))
+                ends.enter_context(
+                    PoolRecorder(engine, where, name="shop", clock=clock)
+                )
             yield
+
+
+def make_clock(haste: int) -> Callable[[], int]:
+    """Return a clock on which so many seconds pass in one.
+
+    What is kept for a minute need not keep the tests waiting for as long.
+    """
+    began = time.time_ns()
+    return lambda: began + haste * (time.time_ns() - began)
 
 
 def add_healthy(app: Any, shop: Shop) -> None:
@@ -292,6 +307,12 @@ def add_strangers(app: Any, shop: Shop) -> None:
         async with shop.later.connect() as link:
             query = sa.text("SELECT steps FROM order_audits WHERE id = :id")
             return int(await link.scalar(query, {"id": audit}) or 0)
+
+    @app.get("/archive/{order}")
+    def show_archived(order: int) -> int:
+        with shop.archive.connect() as link:
+            query = sa.text("SELECT amount FROM archived_orders WHERE id = :id")
+            return int(link.scalar(query, {"id": order}) or 0)
 
     @app.get("/stock/{item}")
     def ask_supplier(item: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ class Asked:
     url: str
     status: int
     error: str
+
+    def name(self, origin: str) -> str:
+        """Write the URL, with another origin where one is given."""
+        return re.sub(r"^http://[^/]*", origin, self.url) if origin else self.url
 
 
 @dataclass
@@ -50,13 +55,17 @@ class Client:
         self.asked += found
         return [one.status for one in found]
 
-    def write_har(self, path: Path) -> None:
+    def write_har(self, path: Path, origin: str = "") -> None:
         """Write what a browser exports."""
         entries = [
             {
                 "startedDateTime": one.at.isoformat(timespec="milliseconds"),
                 "time": 1000 * one.took_s,
-                "request": {"method": one.method, "url": one.url, "headers": []},
+                "request": {
+                    "method": one.method,
+                    "url": one.name(origin),
+                    "headers": [],
+                },
                 "response": {
                     "status": one.status,
                     "statusText": "",
@@ -69,13 +78,13 @@ class Client:
         body = {"version": "1.2", "creator": {"name": "client"}, "entries": entries}
         path.write_text(json.dumps({"log": body}, indent=1), encoding="utf-8")
 
-    def write_lines(self, path: Path) -> None:
+    def write_lines(self, path: Path, origin: str = "") -> None:
         """Write what a script that calls ``curl -w '%{json}'`` leaves."""
         with path.open("w", encoding="utf-8") as out:
             for one in self.asked:
                 line = {
                     "timestamp": one.at.isoformat(timespec="milliseconds"),
-                    "url_effective": one.url,
+                    "url_effective": one.name(origin),
                     "method": one.method,
                     "http_code": one.status,
                     "time_total": round(one.took_s, 6),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -28,11 +30,22 @@ ENVIRONMENT = {
 }
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+# Below those that the system gives to clients. None is given out twice: where nobody is
+# to listen in one incident, no other may put a server that is played at the same time.
+_FIRST, _PORTS = 12_000, 18_000
+_ports = itertools.count(os.getpid() * 97)
+_forking = threading.Lock()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, and that nobody else is given."""
+    for turn in itertools.islice(_ports, _PORTS):
+        port = _FIRST + turn % _PORTS
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
+    msg = "no port is free"
+    raise OSError(msg)
 
 
 def await_that(what: Callable[[], Any], said: str) -> None:
@@ -106,9 +119,10 @@ class Nursery:
         """Start a backend; return its process id."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(settings) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        with _forking:
+            self._process.stdin.write(json.dumps(settings) + "\n")
+            self._process.stdin.flush()
+            return int(self._process.stdout.readline())
 
     def close(self) -> None:
         """End it, and the backends that are left."""

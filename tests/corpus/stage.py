@@ -57,7 +57,9 @@ class Case:
     are left: of ``access``, ``error``, ``console``, ``har``, ``lines``, ``postgres``,
     ``recording``, ``progress``. `backend` are settings of the application, `proxy` is a
     name of `LOCATIONS`, `log` the format of the proxy's access log, `files` are texts
-    that lie in the folder besides: compose files.
+    that lie in the folder besides: compose files. `toml` are further lines of
+    ``incident.toml``. `seen` says that the weights were chosen with it in sight,
+    whatever `is_held_out` makes of its name.
     """
 
     name: str
@@ -68,6 +70,15 @@ class Case:
     proxy: str = ""
     log: str = "combined"
     files: Mapping[str, str] = field(default_factory=dict)
+    toml: str = ""
+    seen: bool = False
+
+    @property
+    def origin(self) -> str:
+        """What clients name where compose files publish ports; empty: what they use."""
+        if not self.files:
+            return ""
+        return "http://localhost" if self.proxy else "http://localhost:8000"
 
 
 @dataclass
@@ -165,7 +176,8 @@ class Stage:
     def _write(self) -> None:
         keep = self.case.keep
         self.folder.mkdir(parents=True)
-        (self.folder / "incident.toml").write_text('zone = "UTC"\n', encoding="ascii")
+        toml = f'zone = "UTC"\n{self.case.toml}'
+        (self.folder / "incident.toml").write_text(toml, encoding="ascii")
         for name, text in self.case.files.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,6 +194,6 @@ class Stage:
             if name in keep:
                 (self.scratch / name).rename(self.folder / name)
         if "har" in keep:
-            self.client.write_har(self.folder / "browser.har")
+            self.client.write_har(self.folder / "browser.har", self.case.origin)
         if "lines" in keep:
-            self.client.write_lines(self.folder / "curl.jsonl")
+            self.client.write_lines(self.folder / "curl.jsonl", self.case.origin)

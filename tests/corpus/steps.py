@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,11 @@ def wait_for(text: str, times: int = 1, log: str = "console.log") -> Step:
     return lambda stage: await_that(
         lambda: says(stage.scratch / log, text, times), f"{log} says {text!r}"
     )
+
+
+def let_pass(seconds: float) -> Step:
+    """Let time pass: what is kept has to be kept for a while."""
+    return lambda stage: time.sleep(seconds)
 
 
 def run_sql(*statements: str) -> Step:
