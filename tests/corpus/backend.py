@@ -108,6 +108,7 @@ class Shop:
         self.later = create_async_engine(url.replace("+psycopg", driver), **pool)
         self.plain = url.replace("+psycopg", "")
         # What is older than the migration to PostgreSQL.
+        self.single = create_async_engine("sqlite+aiosqlite://", poolclass=sa.NullPool)
         self.archive = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
         # The session that a developer meant to save.
         self.session = Session(self.sync)
@@ -252,6 +253,14 @@ def add_misuse(app: Any, shop: Shop) -> None:
         async with AsyncSession(shop.later) as session:
             asked = [session.get_one(Order, number) for number in (1, 2, 3)]
             return sum(order.amount for order in await asyncio.gather(*asked))
+
+    @app.get("/bundle")
+    async def show_bundle() -> int:
+        # An engine that keeps no connection: what a task loses is for the collector.
+        async with AsyncSession(shop.single) as session:
+            query = sa.text("SELECT 1")
+            await asyncio.gather(session.execute(query), session.execute(query))
+        return 1
 
     @app.get("/ticker")
     async def show_ticker() -> int:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from tests.corpus.cases import code, data, database, infrastructure, service
+from tests.corpus.cases import (
+    code,
+    data,
+    database,
+    infrastructure,
+    service,
+    sparse,
+)
 
 if TYPE_CHECKING:
     from corpus.stage import Case
@@ -16,9 +23,12 @@ CASES = (
     *database.CASES,
     *code.CASES,
     *data.CASES,
+    *sparse.CASES,
 )
 
 
 def is_held_out(case: Case) -> bool:
     """Tell whether a case was left aside while weights were chosen: one of three."""
+    if case.seen:
+        return False
     return int(hashlib.sha256(case.name.encode()).hexdigest(), 16) % 3 == 0
