@@ -58,8 +58,8 @@ class Case:
     ``recording``, ``progress``. `backend` are settings of the application, `proxy` is a
     name of `LOCATIONS`, `log` the format of the proxy's access log, `files` are texts
     that lie in the folder besides: compose files. `toml` are further lines of
-    ``incident.toml``. `seen` says that the weights were chosen with it in sight,
-    whatever `is_held_out` makes of its name.
+    ``incident.toml``. `held_out` says whether it was left aside while weights
+    were chosen, where not the hash of its name does.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Case:
     log: str = "combined"
     files: Mapping[str, str] = field(default_factory=dict)
     toml: str = ""
-    seen: bool = False
+    held_out: bool | None = None
 
     @property
     def origin(self) -> str:

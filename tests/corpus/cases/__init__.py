@@ -9,6 +9,7 @@ from tests.corpus.cases import (
     code,
     data,
     database,
+    fresh,
     infrastructure,
     service,
     sparse,
@@ -24,11 +25,12 @@ CASES = (
     *code.CASES,
     *data.CASES,
     *sparse.CASES,
+    *fresh.CASES,
 )
 
 
 def is_held_out(case: Case) -> bool:
     """Tell whether a case was left aside while weights were chosen: one of three."""
-    if case.seen:
-        return False
+    if case.held_out is not None:
+        return case.held_out
     return int(hashlib.sha256(case.name.encode()).hexdigest(), 16) % 3 == 0
