@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
     from corpus.servers import Postgres
     from corpus.stage import Case
-
     from diagkit.frames.triage import Triage
 
-# So many incidents are played at a time, each with a PostgreSQL of its own: most of what
-# happens in one is waiting.
+# So many incidents are played at a time, each with a PostgreSQL of its own: most of
+# what happens in one is waiting.
 LANES = 3
 # A wrong cause of which triage is surer than this misleads.
 SURELY = 0.5

@@ -58,8 +58,8 @@ class Case:
     ``recording``, ``progress``. `backend` are settings of the application, `proxy` is a
     name of `LOCATIONS`, `log` the format of the proxy's access log, `files` are texts
     that lie in the folder besides: compose files. `toml` are further lines of
-    ``incident.toml``. `held_out` says whether it was left aside while weights
-    were chosen, where not the hash of its name does.
+    ``incident.toml``. `held_out` says whether it was left aside while weights were
+    chosen, where the hash of its name does not (`tests.corpus.cases.name_part`).
     """
 
     name: str

@@ -272,7 +272,12 @@ _CASES = (
     Case(
         "given_up_told_by_error_log",
         "timeout",
-        (*PROXIED, *CALM, ask("/report?s=0.8&n=#", 5, together=True, timeout_s=0.3)),
+        (
+            *PROXIED,
+            *CALM,
+            ask("/report?s=0.8&n=#", 5, together=True, timeout_s=0.3),
+            wait_for("prematurely closed", 5, "error.log"),
+        ),
         ("error", "har"),
         proxy="plain",
     ),

@@ -27,9 +27,7 @@ from tests.corpus.traffic import CALM, COLLECT, GUNICORN, NOISE, PROXIED, TABLES
 TARGET = 'targets = ["http://localhost:8000"]\n'
 NOWHERE = "postgresql+psycopg://shop@127.0.0.1:@nobody/shop"
 READER = "postgresql+psycopg://reader@127.0.0.1:@database/shop"
-ENDED = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'"
-)
+ENDED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'"
 LATER = {"recorded": "later"}
 # On the recorder's clock more than a minute passes.
 HASTE, A_MINUTE = {"haste": 40}, let_pass(1.7)
@@ -77,7 +75,12 @@ _CASES = (
     Case(
         "given_up_told_by_access_log",
         "timeout",
-        (*PROXIED, *CALM, ask("/report?s=0.5&n=#", 4, timeout_s=0.2)),
+        (
+            *PROXIED,
+            *CALM,
+            ask("/report?s=0.5&n=#", 4, timeout_s=0.2),
+            wait_for(" 499 ", 4, "access.log"),
+        ),
         ("access",),
         proxy="plain",
     ),
