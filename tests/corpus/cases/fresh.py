@@ -126,11 +126,7 @@ _CASES = (
     Case(
         "killed_twice",
         "backend_down",
-        (
-            *PROXIED,
-            *2 * (*CALM, kill(), ask("/orders/#", 4), start_backend()),
-            *NOISE,
-        ),
+        (*PROXIED, *2 * (*CALM, kill(), ask("/orders/#", 4), start_backend()), *NOISE),
         ("access", "console"),
         DATED,
         proxy="plain",
