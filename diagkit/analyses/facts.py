@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from diagkit.analyses.http import GAVE_UP, UNREACHABLE, find_own, reconcile_http
 from diagkit.analyses.kinds import CODES, count_words
 from diagkit.analyses.leak_findings import SILENT
 from diagkit.frames.findings import name_finding
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 LEAST_ANSWERS = 3
 # One that answered so often has its port.
 MANY_ANSWERS = 20
+# One client leaves a page before it is there; so many have waited in vain.
+LEAST_GONE = 3
+# Nobody listened where a request ended so soon; who waits in vain waits for longer.
+REFUSED_S = 0.2
 
 
 class Fact(NamedTuple):
@@ -61,6 +66,8 @@ def gather_facts(diagnosis: Diagnosis) -> dict[str, Fact]:
     """
     facts: dict[str, Fact] = {}
     rows = diagnosis.findings
+    # What is there for information speaks for nothing.
+    rows = rows[rows["severity"].astype("str") != "info"]
     columns = (rows[name].astype("str") for name in ("code", "summary", "id"))
     for code, summary, name in zip(*columns, strict=True):
         # The most severe of each code comes first.
@@ -131,30 +138,88 @@ def _backend_serves(diagnosis: Diagnosis) -> str:
 
 
 def _worked_before(diagnosis: Diagnosis) -> str:
-    """Tell a proxy that got through before it did not."""
-    # In order of time and, within a second, of the lines.
+    """Tell a proxy that got through, on the same routes, before it did not."""
     seen = _observed(diagnosis, "proxy")
-    failed = seen["status"].isin((502, 503, 504)).to_numpy()
-    if not failed.any():
-        return ""
-    first = int(failed.argmax())
-    before = int((seen["status"].iloc[:first] < 500).sum())
+    failed = find_own(diagnosis.incident.http)
+    before = _before(seen[seen["status"] < 500], seen[failed])
     if before < LEAST_ANSWERS:
         return ""
-    row = seen.iloc[first]
-    when = "" if pd.isna(row["timestamp"]) else f" at {row['timestamp']:%H:%M:%S} UTC"
+    times = seen.loc[failed, "timestamp"].dropna()
+    at = f" at {times.min():%Y-%m-%d %H:%M:%S} UTC" if len(times) else ""
     return (
-        f"the proxy got through {before} times before it first failed{when} "
-        f"({row['source']}:{row['line']})"
+        f"the proxy got through {before} times on the same routes before it first "
+        f"failed{at}"
     )
 
 
-def _proxy_failed(diagnosis: Diagnosis) -> str:
-    seen = _observed(diagnosis, "proxy")
-    failed = int((seen["status"] >= 500).sum())
-    if not failed:
+def _clients_cut_off(diagnosis: Diagnosis) -> str:
+    """Tell clients that got through, on the same routes, before nobody was there."""
+    http = diagnosis.incident.http
+    if not reconcile_http(http).bounds[0]:
         return ""
-    return f"a proxy saw {failed} requests fail: they reached it"
+    seen = _observed(diagnosis, "client")
+    refused = seen["status"].isna() & (seen["duration_s"] <= REFUSED_S)
+    failed = seen[refused | seen["status"].isin(UNREACHABLE)]
+    before = _before(seen[seen["status"] < 500], failed)
+    if before < LEAST_ANSWERS:
+        return ""
+    return (
+        f"clients got through {before} times on the same routes before nobody answered "
+        f"{len(failed)} of their requests"
+    )
+
+
+def _clients_gave_up(diagnosis: Diagnosis) -> str:
+    seen = _observed(diagnosis, "proxy")
+    told = int((diagnosis.leaks["kind"].astype("str") == "client_gone").sum())
+    gone = max(int((seen["status"] == GAVE_UP).sum()), told)
+    return f"clients did not wait for {gone} answers" if gone >= LEAST_GONE else ""
+
+
+def _reached_before(diagnosis: Diagnosis) -> str:
+    """Tell a backend that answered before what it needs was gone."""
+    seen = _observed(diagnosis, "backend")
+    failed = seen[seen["status"] >= 500]
+    kinds = diagnosis.leaks["kind"].astype("str")
+    if "unreachable" not in set(kinds):
+        return ""
+    before = _before(seen[seen["status"] < 500], failed)
+    if before < LEAST_ANSWERS:
+        return ""
+    return (
+        f"the backend answered {before} requests on the same routes before it reached "
+        "nobody"
+    )
+
+
+def _before(well: pd.DataFrame, failed: pd.DataFrame) -> int:
+    """Count answers on the routes that failed later.
+
+    Also by place: an access log may have no times, or full seconds only.
+    """
+    earlier = well["timestamp"] < failed["timestamp"].min()
+    for source, line in failed.groupby("source")["line"].min().items():
+        earlier |= (well["source"] == source) & (well["line"] < line)
+    return int((earlier & well["route"].isin(failed["route"])).sum())
+
+
+def _unexplained_errors(diagnosis: Diagnosis) -> str:
+    """Tell of exceptions in the log that are no known failure."""
+    logs = diagnosis.incident.logs
+    errors = logs[logs["exception"].notna()]
+    errors = errors[errors["level"].isin(("ERROR", "CRITICAL"))]
+    known = pd.MultiIndex.from_frame(diagnosis.leaks[["source", "line"]])
+    places = pd.MultiIndex.from_frame(errors[["source", "line"]])
+    errors = errors[~places.isin(known)]
+    if errors.empty:
+        return ""
+    counts = errors["exception"].value_counts().head(3)
+    said = ", ".join(f"{number} {name}" for name, number in counts.items())
+    first = errors.iloc[0]
+    return (
+        f"{len(errors)} errors in the log end in an exception that is no known failure "
+        f"({said}; first at {first['source']}:{first['line']})"
+    )
 
 
 def _server_stopped(diagnosis: Diagnosis) -> str:
@@ -183,9 +248,12 @@ FACTS: Mapping[str, Callable[[Diagnosis], str]] = {
     "backend_errors": _backend_errors,
     "backend_well": _backend_well,
     "backend_serves": _backend_serves,
-    "proxy_failed": _proxy_failed,
     "worked_before": _worked_before,
+    "clients_cut_off": _clients_cut_off,
+    "clients_gave_up": _clients_gave_up,
+    "reached_before": _reached_before,
     "server_stopped": _server_stopped,
+    "unexplained_errors": _unexplained_errors,
 }
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 SLACK = pd.Timedelta("60s")
 # What a client's request and a backend's are told to be one of.
 PLACE = ["method", "path"]
+# nginx's own: the client did not wait for the answer.
+GAVE_UP = 499
+# A proxy's own answers where nobody behind it answers, or not in time.
+UNREACHABLE, SLOW = (502, 503), 504
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +187,44 @@ def reconcile_http(
         crashes = max(0, crashes - int((backend["status"] >= 500).sum()))
     broken = int((clients["error"].notna() & (clients["status"] < 500)).sum())
     return HttpReconciliation(unseen, rates, crashes, broken)
+
+
+def find_own(http: pd.DataFrame) -> pd.Series:
+    """Find the failures that a proxy answered with itself: nobody behind it did.
+
+    Parameters
+    ----------
+    http
+        HTTP.
+
+    Returns
+    -------
+    pandas.Series
+        A bool for each request that a proxy saw, with their index: True for a 502, 503
+        or 504 that the backend did not send. It did where the proxy says that it got
+        this status (nginx says so of its own 502 and 504, too), or where the backend's
+        log has as many of them.
+
+    Examples
+    --------
+    >>> rows = HTTP.build({"observer": ["proxy", "proxy", "backend"], "method": "GET",
+    ...     "path": "/a", "route": "/a", "status": [502, 503, 503], "source": "a.log",
+    ...     "line": [1, 2, 1]})
+    >>> find_own(rows).tolist()
+    [True, False]
+    """
+    observers = http["observer"].astype("str")
+    proxy = http[observers == "proxy"]
+    status, upstream = proxy["status"], proxy["upstream_status"]
+    failed = status.isin((*UNREACHABLE, SLOW))
+    told = (upstream < 500) | ((upstream == status) & (status == UNREACHABLE[1]))
+    keys = ["method", "path", "status"]
+    sent = http[observers == "backend"].groupby(keys).size()
+    turn = proxy[failed].groupby(keys).cumcount()
+    names = pd.MultiIndex.from_frame(proxy.loc[turn.index, keys])
+    passed = pd.Series(turn.to_numpy() < sent.reindex(names).fillna(0).to_numpy())
+    seen = passed.set_axis(turn.index).reindex(proxy.index, fill_value=False)
+    return failed & ~told.fillna(False).astype(bool) & ~seen
 
 
 def _failed(http: pd.DataFrame) -> pd.Series:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diagkit.analyses.http import reconcile_http
+from diagkit.analyses.http import (
+    GAVE_UP,
+    SLOW,
+    UNREACHABLE,
+    find_own,
+    reconcile_http,
+)
 from diagkit.frames.findings import Finding, build_findings
 
 if TYPE_CHECKING:
@@ -14,10 +20,6 @@ if TYPE_CHECKING:
 
     from diagkit.analyses.http import HttpReconciliation
 
-# nginx's own: the client did not wait for the answer.
-GAVE_UP = 499
-# A proxy's own answers where nobody behind it answers, or not in time.
-UNREACHABLE, SLOW = (502, 503), 504
 # From so many on, and so large a part, errors are a finding.
 LEAST_ERRORS, LEAST_SHARE = 3, 0.01
 
@@ -88,8 +90,7 @@ def _report_unseen(found: HttpReconciliation) -> Iterator[Finding]:
 
 def _report_proxy(http: pd.DataFrame) -> Iterator[Finding]:
     proxy = http[http["observer"].astype("str") == "proxy"]
-    status, upstream = proxy["status"], proxy["upstream_status"]
-    own = upstream.isna() | ~(upstream < 500)
+    status, own = proxy["status"], find_own(http)
     kinds = (
         (
             "upstream_unreachable",
@@ -103,7 +104,7 @@ def _report_proxy(http: pd.DataFrame) -> Iterator[Finding]:
             "upstream_slow",
             "service",
             "high",
-            status == SLOW,
+            (status == SLOW) & own,
             "a proxy waited in vain for {n} of {all} answers (504)",
             "Find what the service waits for: a pool, a lock, a slow query.",
         ),

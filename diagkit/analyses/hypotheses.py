@@ -27,7 +27,8 @@ class Hypothesis:
     claim
         What it says.
     evidence
-        Facts that speak for it (a weight above 0) or against it.
+        Facts that speak for it (a weight above 0) or against it. Those that one event
+        leaves in several sources are joined by ``|`` and count once.
     refuted_by
         What would show that it is wrong.
     """
@@ -46,6 +47,7 @@ HYPOTHESES = (
         "two services want the same port, and one of them does not get it",
         (
             ("port_conflict", 5.5),
+            ("port_contention|port_taken", 4.0),
             ("ports_differ", -4.0),
             ("backend_serves", -3.0),
             ("errors_unseen_by_backend", 0.5),
@@ -57,10 +59,10 @@ HYPOTHESES = (
         "infrastructure",
         "a service that is needed from outside publishes no port there",
         (
-            ("not_published", 4.0),
+            ("not_published|loopback_only", 4.5),
             ("errors_unseen_by_backend", 2.0),
             ("backend_errors", -1.5),
-            ("proxy_failed", -3.0),
+            ("worked_before|clients_cut_off", -2.0),
             ("ports_published", -3.0),
         ),
         "A request from where the clients are reaches the service's log.",
@@ -74,9 +76,12 @@ HYPOTHESES = (
             ("upstream_failed:nginx.no_live_upstreams", 1.5),
             ("unreachable", 3.5),
             ("unreachable_target", 2.5),
+            ("wrong_port", 2.5),
             ("localhost_target", 2.5),
             ("upstream_unreachable", 1.5),
-            ("worked_before", -3.0),
+            ("not_published|loopback_only", -2.5),
+            ("worked_before|clients_cut_off", -3.0),
+            ("reached_before", -3.0),
             ("errors_unseen_by_backend", 0.5),
         ),
         "Something listens there: `ss -ltnp`, or a connect from where it is used.",
@@ -88,7 +93,7 @@ HYPOTHESES = (
         (
             ("name_not_resolved", 5.0),
             ("upstream_failed:nginx.upstream_unknown", 5.0),
-            ("unresolved_target", 2.0),
+            ("unresolved_target", 3.0),
         ),
         "The name resolves there: `getent hosts NAME` in the container that uses it.",
     ),
@@ -97,7 +102,7 @@ HYPOTHESES = (
         "service",
         "the service behind the proxy stopped, or was stopped, while clients used it",
         (
-            ("worked_before", 3.5),
+            ("worked_before|clients_cut_off", 3.5),
             ("server_stopped", 1.5),
             ("upstream_failed:nginx.connect_failed", 1.5),
             ("upstream_failed:nginx.no_live_upstreams", 1.0),
@@ -114,6 +119,7 @@ HYPOTHESES = (
             ("server_crash:gunicorn.worker_timeout", 4.5),
             ("server_crash:gunicorn.worker_killed", 5.0),
             ("server_crash:gunicorn.worker_signalled", 4.5),
+            ("server_crash:uvicorn.child_died", 5.0),
             ("upstream_failed:nginx.upstream_closed", 2.0),
             ("pool_exhausted", -0.5),
         ),
@@ -128,6 +134,7 @@ HYPOTHESES = (
             ("dropped_connection:postgresql.admin_shutdown", 3.0),
             ("connection_leak", -2.0),
             ("unreachable", 1.0),
+            ("reached_before", 3.0),
         ),
         "`pg_isready` at that time, or a server log without a restart.",
     ),
@@ -156,8 +163,7 @@ HYPOTHESES = (
             ("pool_exhausted:hikaricp.not_available", 4.0),
             ("pool_exhausted:pgbouncer.query_wait_timeout", 4.0),
             ("pool_saturated", 1.5),
-            ("connection_leak", -2.5),
-            ("recorded_leak", -2.5),
+            ("connection_leak|recorded_leak", -4.0),
             ("connections_held", -1.0),
             ("lock_wait", -1.0),
             ("pool_in_bounds", -2.0),
@@ -176,9 +182,8 @@ HYPOTHESES = (
         "service",
         "a service answers more slowly than those before it wait",
         (
-            ("upstream_failed:nginx.upstream_timed_out", 5.0),
-            ("client_gone", 2.5),
-            ("client_gave_up", 2.5),
+            ("upstream_failed:nginx.upstream_timed_out|upstream_slow", 5.0),
+            ("clients_gave_up", 2.5),
             ("pool_exhausted", -1.5),
             ("lock_wait", -1.5),
             ("server_crash:gunicorn.worker_timeout", -1.0),
@@ -190,8 +195,7 @@ HYPOTHESES = (
         "code",
         "the application does not return connections to the pool",
         (
-            ("connection_leak", 5.0),
-            ("recorded_leak", 5.5),
+            ("connection_leak|recorded_leak", 5.5),
             ("connections_held", 3.5),
             ("pool_running_dry", 1.0),
             ("pool_exhausted", 0.5),
@@ -242,7 +246,7 @@ HYPOTHESES = (
         "code",
         "a handler of the application raises what nobody catches",
         (
-            ("server_crash:uvicorn.exception", 3.5),
+            ("server_crash:uvicorn.exception|unexplained_errors", 3.5),
             ("stream_crashed", 2.0),
             ("backend_errors", 1.0),
             ("pool_exhausted", -2.5),

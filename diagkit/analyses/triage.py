@@ -126,9 +126,15 @@ def _weigh(facts: Mapping[str, Fact], unsettled: list[str]) -> list[dict[str, An
         if (row := _weigh_one(hypothesis, facts, unsettled)) is not None
         and row["confidence"] >= WORTH
     ]
+    # Of those that are held down to the same chance the one with most evidence.
     order = {area: rank for rank, area in enumerate(AREAS)}
     weighed.sort(
-        key=lambda row: (-row["confidence"], order[row["area"]], -row.pop("odds"))
+        key=lambda row: (
+            -row["confidence"],
+            row["area"] in LATER,
+            -row.pop("odds"),
+            order[row["area"]],
+        )
     )
     likely = [row for row in weighed if row["confidence"] >= LEAST]
     others = [row for row in weighed if row["confidence"] < LEAST]
@@ -141,9 +147,12 @@ def _weigh_one(
     hypothesis: Hypothesis, facts: Mapping[str, Fact], unsettled: list[str]
 ) -> dict[str, Any] | None:
     known = [
-        (facts[name], weight) for name, weight in hypothesis.evidence if name in facts
+        (told, weight)
+        for names, weight in hypothesis.evidence
+        if (told := [str(facts[name]) for name in names.split("|") if name in facts])
     ]
-    pro = [str(fact) for fact, weight in known if weight > 0]
+    pro = [text for told, weight in known if weight > 0 for text in told]
+    con = [text for told, weight in known if weight < 0 for text in told]
     if not pro:
         return None
     odds = PRIOR + sum(weight for _, weight in known)
@@ -159,9 +168,7 @@ def _weigh_one(
         "odds": odds,
         "summary": summary,
         "evidence_for": "; ".join(dict.fromkeys(pro)),
-        "evidence_against": "; ".join(
-            dict.fromkeys(str(fact) for fact, weight in known if weight < 0)
-        ),
+        "evidence_against": "; ".join(dict.fromkeys(con)),
         "refuted_by": hypothesis.refuted_by,
     }
 

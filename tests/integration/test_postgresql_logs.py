@@ -176,4 +176,8 @@ def test_the_prefix_that_the_server_was_told_fits_its_lines(
 @pytest.mark.parametrize("suffix", ["csv", "json", "log"])
 def test_the_same_failures_are_found(logs: Path, suffix: str) -> None:
     found = find_leaks(read(logs / f"docs.{suffix}"))
-    assert found["signature"].tolist() == ["postgresql.idle_in_transaction_timeout"]
+    # The server was restarted for each prefix: at the end of its log it is stopped.
+    assert found["signature"].tolist() == [
+        "postgresql.idle_in_transaction_timeout",
+        "postgresql.shutdown_requested",
+    ]
