@@ -149,6 +149,16 @@ def test_a_backend_that_is_well_and_one_that_is_not(tmp_path: Path) -> None:
     )
 
 
+def test_a_backend_that_answered_often_has_its_port(tmp_path: Path) -> None:
+    for number in (19, 20):
+        (tmp_path / str(number)).mkdir()
+        known = facts(tmp_path / str(number), app_log=backend(*number * [("/a", 500)]))
+        assert ("backend_serves" in known) == (number == 20)
+    assert str(known["backend_serves"]) == (
+        "the backend answered 20 requests, so it has its port"
+    )
+
+
 WELL = 3 * (("/orders/1", 200),)
 
 

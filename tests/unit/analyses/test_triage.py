@@ -15,7 +15,7 @@ from diagkit.analyses.facts import FACTS
 from diagkit.analyses.findings import analyse_incident
 from diagkit.analyses.hypotheses import HYPOTHESES, PRIOR
 from diagkit.analyses.kinds import CODES
-from diagkit.analyses.triage import LEAST, UNSETTLED, find_parts, triage
+from diagkit.analyses.triage import LEAST, UNSETTLED, WORTH, find_parts, triage
 from diagkit.frames.findings import AREAS, name_finding
 from diagkit.frames.triage import HYPOTHESES as CONTRACT
 from diagkit.signatures.catalogue import load_signatures
@@ -253,6 +253,23 @@ def test_undetermined_asks_for_nothing_where_all_was_looked_at(tmp_path: Path) -
     given = incident(tmp_path, app=log("app: well"), compose=COMPOSE, curl=SEEN)
     first = triage(given).hypotheses.iloc[0]
     assert first["summary"] == "what is here does not tell what the cause is"
+
+
+def test_what_hardly_anything_speaks_for_is_left_out(tmp_path: Path) -> None:
+    full = "app.db: QueuePool limit of size 5 overflow 10 reached, connection timed "
+    full += "out, timeout 30.00"
+    text = log(f"app.api: {LEAK}", full)
+    found = triage(incident(tmp_path, app=text)).hypotheses
+    limit = "pool_exhausted:sqlalchemy.queuepool_timeout"
+    leaks = "connection_leak|recorded_leak"
+    assert weigh("pool_exhausted", limit, leaks) > WORTH
+    assert found["code"].tolist() == ["leaked_connections", "pool_exhausted"]
+    # A lock besides makes a pool that is too small less likely still.
+    waits = log(f"app.api: {LEAK}", full, "app.db: deadlock detected")
+    (tmp_path / "b").mkdir()
+    found = triage(incident(tmp_path / "b", app=waits)).hypotheses
+    assert weigh("pool_exhausted", limit, leaks, "lock_wait") < WORTH
+    assert "pool_exhausted" not in set(found["code"])
 
 
 def test_what_is_there_to_look_at(tmp_path: Path, sample: Path) -> None:
