@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from diagkit.analyses.kinds import CODES
+from diagkit.analyses.timebins import name_times
 from diagkit.frames.findings import name_finding
 
 if TYPE_CHECKING:
@@ -153,8 +154,9 @@ def _events(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | None:
         kinds = leaks["kind"].iloc[rows].astype("str")
         rows = rows[(kinds.map(codes).fillna(kinds) == finding["code"]).to_numpy()]
         few = leaks.iloc[rows[:limit]]
-        shown = _texts(few, time="timestamp", logger="logger", message="message")
-        shown["place"] = _places(few)
+        shown = _texts(few, message="message", logger="logger")
+        shown.insert(0, "place", _places(few))
+        shown = _after_times(shown, few["timestamp"], "time")
         return Evidence(f"Events of {name}", shown, len(rows), signature=str(name))
     return None
 
@@ -170,8 +172,9 @@ def _checkouts(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | Non
             mine = mine[mine["outcome"].astype("str") == "garbage_collected"]
         mine = mine.sort_values("held_s", ascending=False, kind="stable")
         few = mine.head(limit)
-        columns = ("checked_out_at", "operation", "held_s", "outcome", "holder")
+        columns = ("held_s", "operation", "outcome", "holder")
         shown = _texts(few, **{column: column for column in columns})
+        shown = _after_times(shown, few["checked_out_at"], "out")
         return Evidence(f"Checkouts of {name}, the longest first", shown, len(mine))
     return None
 
@@ -183,8 +186,10 @@ def _samples(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | None:
         return None
     mine = frame[frame["pool"] == named[1]]
     mine = mine.sort_values(["checked_out", "waiting"], ascending=False, kind="stable")
-    columns = ("timestamp", "pool", "size", "checked_out", "waiting")
-    shown = _texts(mine.head(limit), **{column: column for column in columns})
+    columns = ("pool", "size", "checked_out", "waiting")
+    few = mine.head(limit)
+    shown = _texts(few, **{column: column for column in columns})
+    shown = _after_times(shown, few["timestamp"], "time")
     said = f"Samples of pool {named[1]}, the most in use first"
     return Evidence(said, shown, len(mine), pool=named[1])
 
@@ -245,6 +250,11 @@ def _places(rows: pd.DataFrame) -> list[str]:
         f"{source}:{line}"
         for source, line in zip(rows["source"], rows["line"], strict=True)
     ]
+
+
+def _after_times(shown: pd.DataFrame, times: pd.Series, name: str) -> pd.DataFrame:
+    texts = pd.DataFrame(name_times(times, name), dtype="str")
+    return pd.concat([texts, shown], axis=1)
 
 
 def _texts(rows: pd.DataFrame, **columns: str) -> pd.DataFrame:

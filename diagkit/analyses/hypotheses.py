@@ -59,7 +59,7 @@ HYPOTHESES = (
         "infrastructure",
         "a service that is needed from outside publishes no port there",
         (
-            ("not_published|loopback_only", 4.5),
+            ("not_published|loopback_only", 4.0),
             ("errors_unseen_by_backend", 2.0),
             ("backend_errors", -1.5),
             ("worked_before|clients_cut_off", -2.0),

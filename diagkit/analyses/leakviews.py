@@ -10,7 +10,7 @@ import pandas as pd
 
 from diagkit.analyses.kinds import KINDS
 from diagkit.analyses.tasks import microseconds
-from diagkit.analyses.timebins import choose_edges, read_moment
+from diagkit.analyses.timebins import choose_edges, name_times, read_moment
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.leaks import LEAKS
 from diagkit.frames.logs import LOGS
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UNNAMED", "LeakBook", "LeakView", "view_leaks"]
 
-RECORDS = ("timestamp", "message", "signature", "logger", "source", "line")
+RECORDS = ("message", "signature", "logger", "source", "line")
 UNNAMED = "(no logger)"
 _BY = ("kind", "signature", "logger")
 
@@ -170,22 +170,16 @@ class LeakView:
             The time (the day stands in the column's name where it is one), ``place``
             (file and line), ``message``, ``signature``, ``logger``.
         """
-        found = self.book.leaks.iloc[rows[:limit]][list(RECORDS)].astype("object")
-        found = found.where(found.notna(), "–")
-        times = [
-            str(at) if isinstance(at, str) else f"{at:%Y-%m-%d %H:%M:%S.%f}"[:-3]
-            for at in found["timestamp"]
-        ]
-        days = {at[:10] for at in times}
-        name = "time (UTC)"
-        if len(days) == 1 and len(times[0]) > 10:
-            name, times = f"{days.pop()}, UTC", [at[11:] for at in times]
+        found = self.book.leaks.iloc[rows[:limit]].reset_index(drop=True)
+        times = name_times(found["timestamp"])
+        texts = found[list(RECORDS)].astype("object")
+        texts = texts.where(texts.notna(), "–")
         places = [
             f"{source}:{line}"
-            for source, line in zip(found["source"], found["line"], strict=True)
+            for source, line in zip(texts["source"], texts["line"], strict=True)
         ]
-        columns: dict[str, Any] = {name: times, "place": places}
-        columns |= {name: found[name].to_list() for name in RECORDS[1:4]}
+        columns: dict[str, Any] = {**times, "place": places}
+        columns |= {name: texts[name].to_list() for name in RECORDS[:3]}
         return pd.DataFrame(columns, dtype="str")
 
 

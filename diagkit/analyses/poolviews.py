@@ -11,7 +11,13 @@ import pandas as pd
 
 from diagkit.analyses.checkouts import CheckoutBook
 from diagkit.analyses.poolseries import PoolSeries, list_series
-from diagkit.analyses.timebins import choose_edges, divide_time, read_moment, to_moments
+from diagkit.analyses.timebins import (
+    choose_edges,
+    divide_time,
+    name_times,
+    read_moment,
+    to_moments,
+)
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.holds import HOLDS, UNATTRIBUTED
 from diagkit.frames.pool import POOL
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PoolBook", "PoolView", "view_pool"]
 
-RECORDS = ("checked_out_at", "pool", "holder", "operation", "held_s", "outcome")
+RECORDS = ("held_s", "holder", "operation", "outcome", "pool")
 QUANTILES = {"wait_p50_s": 0.5, "wait_p95_s": 0.95, "wait_max_s": 1.0}
 
 
@@ -265,8 +271,9 @@ class PoolView:
         Returns
         -------
         pandas.DataFrame
-            ``checked_out_at``, ``pool``, ``holder``, ``operation``, ``held_s``,
-            ``outcome``, as texts.
+            Since when it is ``out`` (the day stands in the column's name where it is
+            one), ``held_s``, ``holder``, ``operation``, ``outcome``, ``pool``, as
+            texts.
         """
         rows = self.rows if rows is None else rows
         held = np.nan_to_num(self.book.checkouts.held_s, nan=-1.0)
@@ -276,12 +283,12 @@ class PoolView:
             rows = rows[held[rows] >= least]
         order = np.lexsort((self.book.checkouts.begin[rows], -held[rows]))
         rows = rows[order[:limit]]
-        found = self.book.checkouts.frame.iloc[rows][list(RECORDS)]
-        found = found.reset_index(drop=True)
-        times = found["checked_out_at"].dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[:-3]
+        found = self.book.checkouts.frame.iloc[rows].reset_index(drop=True)
         lasts = found["held_s"].map("{:.3f}".format, na_action="ignore")
-        texts = found.assign(checked_out_at=times, held_s=lasts)
-        return texts.astype("object").where(texts.notna(), "–").astype("str")
+        texts = found[list(RECORDS)].assign(held_s=lasts).astype("object")
+        texts = texts.where(texts.notna(), "–").astype("str")
+        times = name_times(found["checked_out_at"], "out")
+        return pd.concat([pd.DataFrame(times, dtype="str"), texts], axis=1)
 
 
 def view_pool(

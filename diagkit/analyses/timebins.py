@@ -19,6 +19,7 @@ __all__ = [
     "STEPS",
     "choose_edges",
     "divide_time",
+    "name_times",
     "read_moment",
     "to_moments",
     "write_moment",
@@ -85,6 +86,36 @@ def write_moment(moment: pd.Timestamp) -> str:
     '2025-11-24T10:00:30.250Z'
     """
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def name_times(times: pd.Series, name: str = "time") -> dict[str, list[str]]:
+    """Write times as a column of a table; the day of all stands in its name.
+
+    Parameters
+    ----------
+    times
+        In UTC.
+    name
+        Of the column.
+
+    Returns
+    -------
+    dict
+        The whole name, and the texts, to the millisecond.
+
+    Examples
+    --------
+    >>> times = pd.Series(pd.to_datetime(["2025-11-24 10:00:30Z", None]))
+    >>> name_times(times)
+    {'time, 2025-11-24 UTC': ['10:00:30.000', '–']}
+    >>> name_times(times.tail(1))
+    {'time (UTC)': ['–']}
+    """
+    texts = ["–" if pd.isna(at) else f"{at:%Y-%m-%d %H:%M:%S.%f}"[:-3] for at in times]
+    days = {text[:10] for text in texts if text != "–"}
+    if len(days) != 1:
+        return {f"{name} (UTC)": texts}
+    return {f"{name}, {days.pop()} UTC": [text[11:] or text for text in texts]}
 
 
 def to_moments(span: tuple[int, int]) -> tuple[pd.Timestamp, pd.Timestamp]:

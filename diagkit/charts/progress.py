@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.transforms import blended_transform_factory
 
 from diagkit.analyses.policies import INFERRED
 from diagkit.charts.text import plain
@@ -254,13 +253,14 @@ def _draw_marks(ax: Axes, rows: pd.DataFrame, names: list[str]) -> None:
 
 
 def _write_effects(ax: Axes, rows: pd.DataFrame) -> None:
-    beside = blended_transform_factory(ax.transAxes, ax.transData)
     for y, effect in enumerate(rows["effect"]):
-        ax.text(
-            1.075,
-            y,
+        ax.annotate(
             f"{effect:+.0f} pp".replace("-", "\N{MINUS SIGN}"),
-            transform=beside,
+            (1.0, y),
+            xycoords=("axes fraction", "data"),
+            # Marks at 100 % reach over the end of the axis.
+            xytext=(44, 0),
+            textcoords="offset points",
             ha="right",
             va="center",
             fontsize=8,

@@ -10,9 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from diagkit.charts.text import written_by
 from diagkit.errors import DiagkitError, MissingExtraError, SettingError, suggest
 from diagkit.widgets.controls import Nothing, fit_options, make_control, said, shown
-from diagkit.widgets.pages import escape, spell, to_static, to_tables
+from diagkit.widgets.pages import escape, hide, spell, to_static, to_tables
 from diagkit.widgets.stage import Stage
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Settings = dict[str, Any]
 NO_BAR: tuple[tuple[str, Any], ...] = (("all in view", Nothing),)
 CLOSE = 'style="margin:0;line-height:1.4"'
 # Long names and code are folded, not cut.
-WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere"'
+WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.4"'
 
 
 class Explorer(ABC):
@@ -99,7 +100,7 @@ class Explorer(ABC):
         StaticView
             A picture with its text, the table of the records, and the code.
         """
-        return to_static(self.view(), self.as_code())
+        return to_static(self._draw_clean(), self.as_code())
 
     @property
     def canvas(self) -> Canvas:
@@ -187,7 +188,7 @@ class Explorer(ABC):
             return
         self._fit_quietly()
         try:
-            view = self.view()
+            view = self._draw_clean()
         except DiagkitError as error:
             self.tell(error)
             return
@@ -240,6 +241,11 @@ class Explorer(ABC):
         # For pages that have no kernel, and no widgets.
         return {**bundle, "text/html": self.static().html}
 
+    def _draw_clean(self) -> View:
+        """Draw a view whose picture, too, has no secrets in its labels."""
+        with written_by(hide):
+            return self.view()
+
     def _check(self, settings: Settings) -> None:
         for name in settings:
             if name not in self._defaults:
@@ -278,7 +284,7 @@ class Explorer(ABC):
                 flex="3 1 400px", min_width="0", max_height="640px", overflow="auto"
             ),
         )
-        flow = widgets.Layout(flex_flow="row wrap")
+        flow = widgets.Layout(flex_flow="row wrap", grid_gap="2px 14px")
         return widgets.VBox(
             [
                 widgets.Box(list(self._widgets.values()), layout=flow),

@@ -130,7 +130,7 @@ class LeakExplorer(Explorer):
         return View(
             self.canvas.to_png(),
             self._say(title, selected),
-            (_table(selected, rows, caption),),
+            (self._table(selected, rows, caption),),
             bars,
             area,
             others=others,
@@ -146,6 +146,12 @@ class LeakExplorer(Explorer):
             if len(selected.undated):
                 title += f"; {len(selected.undated)} without a time"
         return f"{title}; {len(selected.line)} bars of {selected.every}"
+
+    def _table(self, selected: LeakView, rows: NDArray[Any], caption: str) -> Table:
+        shown = selected.records(rows, ROWS)
+        # What is chosen is the same in each row: its place is better used.
+        same = [name for name in ("signature", "logger") if self.settings[name]]
+        return Table(caption, shown.drop(columns=same), len(rows) - len(shown))
 
     def _select(self) -> LeakView:
         chosen = {name: self.settings[name] for name in DEFAULTS if name != "bar"}
@@ -170,11 +176,6 @@ def _bars(selected: LeakView) -> tuple[Bar, ...]:
 def _others(selected: LeakView) -> tuple[Bar, ...]:
     count = len(selected.undated)
     return (Bar(UNDATED, f"without a time: {_events(count)}"),) if count else ()
-
-
-def _table(selected: LeakView, rows: NDArray[Any], caption: str) -> Table:
-    shown = selected.records(rows, ROWS)
-    return Table(caption, shown, len(rows) - len(shown))
 
 
 def _plain(begin: str) -> str:

@@ -23,10 +23,14 @@ HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # A line of a table holds a record of many lines.
 BLANKS = {"\n": " ↵ ", "\t": " "}
 LONGEST, BEYOND = 160, 2000
-CELL = "padding:2px 8px;text-align:left;vertical-align:top;line-height:1.35"
-# What is short stays on one line, what is long has room for some words.
-SHORT, SHORT_CELL = 34, f"{CELL};white-space:nowrap"
-LONG_CELL = f"{CELL};min-width:15em;overflow-wrap:anywhere"
+CELL = "padding:2px 5px;text-align:left;vertical-align:top;line-height:1.35"
+# A column of short texts stays on one line, one of names may be folded, and one of long
+# texts has room for some words: (up to so many characters, style).
+COLUMNS = (
+    (14, f"{CELL};white-space:nowrap"),
+    (60, f"{CELL};min-width:6em;overflow-wrap:anywhere"),
+    (LONGEST, f"{CELL};min-width:10em;overflow-wrap:anywhere"),
+)
 
 
 @dataclass(frozen=True)
@@ -154,9 +158,28 @@ def spell(text: object, limit: int = LONGEST) -> str:
     >>> print(spell("a\u202eb"))
     a\u202eb
     """
-    # What a notebook shows is saved with it, so it leaves. A secret is looked for in
-    # more than is shown, since half of one may look like none.
     return _spell_text(str(text)[: limit + BEYOND], limit)
+
+
+def hide(text: str) -> str:
+    """Take secrets and personal data out of text that is drawn.
+
+    Parameters
+    ----------
+    text
+        From data.
+
+    Returns
+    -------
+    str
+        Without secrets; of very long text only the beginning.
+
+    Examples
+    --------
+    >>> hide("worker of sam@example.net")
+    'worker of [redacted:email]'
+    """
+    return _hide(text[: LONGEST + BEYOND])
 
 
 def to_tables(tables: Iterable[Table]) -> str:
@@ -189,19 +212,26 @@ def to_table(table: Table) -> str:
         A table with headers and a caption; no style but attributes that notebooks
         keep.
     """
-    head = "".join(
-        f'<th scope="col" style="{SHORT_CELL}">{escape(name)}</th>'
-        for name in table.records
-    )
+    # Names of columns are often longer than what stands in them.
+    names = [escape(name).replace("_", "_<wbr>") for name in table.records]
+    cells = [[escape(one) for one in table.records[name]] for name in table.records]
+    styles = [_style(column) for column in cells]
+    head = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in names)
     rows = "".join(
-        "<tr>" + "".join(_cell(value) for value in row) + "</tr>"
-        for row in table.records.itertuples(index=False, name=None)
+        "<tr>"
+        + "".join(
+            f'<td style="{style}">{cell}</td>'
+            for cell, style in zip(row, styles, strict=True)
+        )
+        + "</tr>"
+        for row in zip(*cells, strict=True)
     )
     shown = len(table.records)
     more = f"; {table.left} more are not shown" if table.left else ""
     return (
-        f'<table><caption style="text-align:left">{escape(table.caption)}: {shown}'
-        f"{more}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f'<table style="font-size:12px"><caption style="text-align:left">'
+        f"{escape(table.caption)}: {shown}{more}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
@@ -230,15 +260,23 @@ def to_static(view: View, code: str) -> StaticView:
     )
 
 
-def _cell(value: object) -> str:
-    text = escape(value)
-    return f'<td style="{SHORT_CELL if len(text) <= SHORT else LONG_CELL}">{text}</td>'
+def _style(cells: list[str]) -> str:
+    longest = max(map(len, cells), default=0)
+    return next((style for most, style in COLUMNS if longest <= most), COLUMNS[-1][1])
 
 
-# Most of what a redraw shows was shown before.
+# What a notebook shows is saved with it, so it leaves. A secret is looked for in more
+# than is shown, since half of one may look like none. Most of what a redraw shows was
+# shown before.
+@lru_cache(maxsize=4096)
+def _hide(text: str) -> str:
+    return redact_text(text).text
+
+
 @lru_cache(maxsize=4096)
 def _spell_text(text: str, limit: int) -> str:
-    kept = redact_text(text).text
+    # A line end of Windows is one line end.
+    kept = _hide(text).replace("\r\n", "\n")
     if len(kept) > limit:
         kept = kept[: limit - 1] + "…"
     return kept if kept.isprintable() else "".join(map(_spell, kept))

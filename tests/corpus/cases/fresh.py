@@ -1,4 +1,4 @@
-"""Incidents that were written after the last weight was chosen: all are held out."""
+"""Incidents that were written after the weights, and by which none is chosen."""
 
 from __future__ import annotations
 

@@ -94,12 +94,12 @@ def test_records_are_texts() -> None:
     view = make_view()
     assert view.records(1).to_dict("records") == [
         {
-            "checked_out_at": "2025-11-24 10:00:00.000",
-            "pool": "app",
+            "out, 2025-11-24 UTC": "10:00:00.000",
+            "held_s": "12.000",
             "holder": "app.py:7 load",
             "operation": "GET /",
-            "held_s": "12.000",
             "outcome": "garbage_collected",
+            "pool": "app",
         }
     ]
     last = view.records().iloc[-1]

@@ -42,7 +42,7 @@ def make_view(text: str) -> View:
 @given(st.text(max_size=400))
 def test_no_text_acts_on_a_page(text: str) -> None:
     seen = read(to_static(make_view(text), text).html)
-    assert seen.tags == {
+    assert seen.tags - {"wbr"} == {
         *("div", "p", "img", "table", "caption", "thead", "tbody", "tr", "th", "td"),
         "code",
     }
