@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from diagkit.analyses.kinds import CODES
-from diagkit.analyses.timebins import name_times
+from diagkit.analyses.timebins import name_times, write_values
 from diagkit.frames.findings import name_finding
 
 if TYPE_CHECKING:
@@ -144,15 +144,17 @@ def find_evidence(
 
 def _events(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | None:
     leaks = diagnosis.leaks
-    names = pd.Categorical(leaks["signature"])
-    for place, name in enumerate(names.categories):
+    for name in leaks["signature"].dropna().unique():
         if name_finding(finding["code"], str(name)) != finding["id"]:
             continue
-        rows = np.flatnonzero(names.codes == place)
         # One signature may stand for two kinds.
         codes = {kind: code for kind, (code, _) in CODES.items()}
-        kinds = leaks["kind"].iloc[rows].astype("str")
-        rows = rows[(kinds.map(codes).fillna(kinds) == finding["code"]).to_numpy()]
+        kinds = [
+            kind
+            for kind in leaks["kind"].dropna().unique()
+            if codes.get(str(kind), str(kind)) == finding["code"]
+        ]
+        rows = _where((leaks["signature"] == name) & leaks["kind"].isin(kinds))
         few = leaks.iloc[rows[:limit]]
         shown = _texts(few, message="message", logger="logger")
         shown.insert(0, "place", _places(few))
@@ -163,11 +165,10 @@ def _events(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | None:
 
 def _checkouts(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | None:
     frame = diagnosis.incident.checkouts
-    names = pd.Categorical(frame["holder"])
-    for place, name in enumerate(names.categories):
+    for name in sorted(frame["holder"].dropna().unique()):
         if not finding["summary"].startswith(f"{name} "):
             continue
-        mine = frame[names.codes == place]
+        mine = frame.iloc[_where(frame["holder"] == name)]
         if finding["code"] == "recorded_leak":
             mine = mine[mine["outcome"].astype("str") == "garbage_collected"]
         mine = mine.sort_values("held_s", ascending=False, kind="stable")
@@ -185,9 +186,8 @@ def _samples(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | None:
     if named is None or frame.empty:
         return None
     mine = frame[frame["pool"] == named[1]]
-    mine = mine.sort_values(["checked_out", "waiting"], ascending=False, kind="stable")
+    few = mine.nlargest(limit, ["checked_out", "waiting"])
     columns = ("pool", "size", "checked_out", "waiting")
-    few = mine.head(limit)
     shown = _texts(few, **{column: column for column in columns})
     shown = _after_times(shown, few["timestamp"], "time")
     said = f"Samples of pool {named[1]}, the most in use first"
@@ -226,8 +226,8 @@ def _said_at(diagnosis: Diagnosis, source: str, line: int, place: str) -> list[s
         (incident.logs, ["message"]),
         (incident.http, ["method", "path", "status"]),
     ):
-        at = (frame["line"] == line).to_numpy() & (frame["source"] == source).to_numpy()
-        said += _join(frame[at], columns)
+        rows = frame.iloc[_where(frame["line"] == line)]
+        said += _join(rows.iloc[_where(rows["source"] == source)], columns)
     ports = incident.ports
     for frame, columns in (
         (ports.published, ["stack", "service", "host_port", "container_port"]),
@@ -236,6 +236,11 @@ def _said_at(diagnosis: Diagnosis, source: str, line: int, place: str) -> list[s
     ):
         said += _join(frame[frame["source"] == place], columns)
     return list(dict.fromkeys(said))
+
+
+def _where(known: pd.Series) -> Any:
+    """Return the rows for which it is so; where it is missing it is not."""
+    return np.flatnonzero(known.to_numpy(dtype=bool, na_value=False))
 
 
 def _join(rows: pd.DataFrame, columns: list[str]) -> list[str]:
@@ -259,17 +264,8 @@ def _after_times(shown: pd.DataFrame, times: pd.Series, name: str) -> pd.DataFra
 
 def _texts(rows: pd.DataFrame, **columns: str) -> pd.DataFrame:
     return pd.DataFrame(
-        {name: [_text(value) for value in rows[of]] for name, of in columns.items()},
-        dtype="str",
+        {name: write_values(rows[of]) for name, of in columns.items()}, dtype="str"
     )
-
-
-def _text(value: Any) -> str:
-    if pd.isna(value):
-        return "–"
-    if isinstance(value, pd.Timestamp):
-        return f"{value:%Y-%m-%d %H:%M:%S.%f}"[:-3]
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 # The first that finds something tells what stands behind a finding.

@@ -10,7 +10,12 @@ import pandas as pd
 
 from diagkit.analyses.kinds import KINDS
 from diagkit.analyses.tasks import microseconds
-from diagkit.analyses.timebins import choose_edges, name_times, read_moment
+from diagkit.analyses.timebins import (
+    choose_edges,
+    name_times,
+    read_moment,
+    write_values,
+)
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.leaks import LEAKS
 from diagkit.frames.logs import LOGS
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UNNAMED", "LeakBook", "LeakView", "view_leaks"]
 
-RECORDS = ("message", "signature", "logger", "source", "line")
+RECORDS = ("message", "signature", "logger")
 UNNAMED = "(no logger)"
 _BY = ("kind", "signature", "logger")
 
@@ -170,16 +175,13 @@ class LeakView:
             The time (the day stands in the column's name where it is one), ``place``
             (file and line), ``message``, ``signature``, ``logger``.
         """
-        found = self.book.leaks.iloc[rows[:limit]].reset_index(drop=True)
-        times = name_times(found["timestamp"])
-        texts = found[list(RECORDS)].astype("object")
-        texts = texts.where(texts.notna(), "–")
-        places = [
-            f"{source}:{line}"
-            for source, line in zip(texts["source"], texts["line"], strict=True)
-        ]
-        columns: dict[str, Any] = {**times, "place": places}
-        columns |= {name: texts[name].to_list() for name in RECORDS[:3]}
+        found = self.book.leaks.iloc[rows[:limit]]
+        columns = name_times(found["timestamp"])
+        lines = zip(
+            write_values(found["source"]), write_values(found["line"]), strict=True
+        )
+        columns["place"] = [f"{source}:{line}" for source, line in lines]
+        columns |= {name: write_values(found[name]) for name in RECORDS}
         return pd.DataFrame(columns, dtype="str")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,7 @@ class PoolSeries:
     capacity: Floats
     step: int
     fine: PoolSeries | None = None
+    _thinned: dict[int, PoolSeries] = field(default_factory=dict, init=False)
 
     @classmethod
     def from_frame(cls, name: str, samples: pd.DataFrame) -> PoolSeries:
@@ -166,12 +168,15 @@ class PoolSeries:
         PoolSeries
             As `thin_places` chooses them.
         """
-        fine = self.fine
-        # As long as several of its samples fall into each column.
-        if fine is not None and len(fine.at) >= 8 * columns:
-            return fine.thin(columns)
-        demand = self.out + np.nan_to_num(self.waiting)
-        return self.take(thin_places(self.at, [self.out, demand], columns))
+        if columns not in self._thinned:
+            fine = self.fine
+            # As long as several of its samples fall into each column.
+            if fine is not None and len(fine.at) >= 8 * columns:
+                return fine.thin(columns)
+            demand = self.out + np.nan_to_num(self.waiting)
+            places = thin_places(self.at, [self.out, demand], columns)
+            self._thinned[columns] = self.take(places)
+        return self._thinned[columns]
 
     def most(self, edges: Ints) -> tuple[Floats, Floats]:
         """Return how many were out, and how many waited, at most in each bin.
@@ -204,14 +209,9 @@ class PoolSeries:
             found.append(most)
         return found[0], found[1]
 
-    def measure(self) -> dict[str, Any]:
-        """Count how far the pool was used.
-
-        Returns
-        -------
-        dict
-            A row of UTILISATION.
-        """
+    @cached_property
+    def utilisation(self) -> dict[str, Any]:
+        """How far the pool was used: a row of UTILISATION."""
         said = ~np.isnan(self.out)
         known = self if bool(said.all()) else self.take(said)
         at, out, waiting = known.at, known.out, known.waiting
@@ -228,7 +228,8 @@ class PoolSeries:
             "observed_s": observed,
             "size": self.size[-1] if len(self.size) else np.nan,
             "capacity": capacity[-1] if len(at) else np.nan,
-            "mean_out": float(out @ lasts) / share,
+            # Not a dot product: the threads of BLAS wait by spinning.
+            "mean_out": float((out * lasts).sum()) / share,
             "most_out": _most(out),
             "full_s": full_s,
             "full_share": full_s / share,

@@ -17,6 +17,7 @@ from diagkit.analyses.timebins import (
     name_times,
     read_moment,
     to_moments,
+    write_values,
 )
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.holds import HOLDS, UNATTRIBUTED
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
 
 __all__ = ["PoolBook", "PoolView", "view_pool"]
 
@@ -92,9 +94,14 @@ class PoolBook:
         return [*rest, UNATTRIBUTED] if len(rest) < len(names) else rest
 
     @cached_property
+    def held_s(self) -> Floats:
+        """How long each checkout was held; less than nothing where nobody knows."""
+        return np.nan_to_num(self.checkouts.held_s, nan=-1.0)
+
+    @cached_property
     def ends(self) -> Ints:
         """Until when each checkout is known to last, in microseconds since 1970."""
-        held = np.nan_to_num(self.checkouts.held_s)
+        held = np.maximum(self.held_s, 0)
         return self.checkouts.begin + np.round(held * 1e6).astype(np.int64)
 
     @cached_property
@@ -276,19 +283,17 @@ class PoolView:
             texts.
         """
         rows = self.rows if rows is None else rows
-        held = np.nan_to_num(self.book.checkouts.held_s, nan=-1.0)
+        held = self.book.held_s
         # Of a million only those that can be among the first are sorted.
         if len(rows) > limit:
             least = np.partition(held[rows], len(rows) - limit)[len(rows) - limit]
             rows = rows[held[rows] >= least]
         order = np.lexsort((self.book.checkouts.begin[rows], -held[rows]))
         rows = rows[order[:limit]]
-        found = self.book.checkouts.frame.iloc[rows].reset_index(drop=True)
-        lasts = found["held_s"].map("{:.3f}".format, na_action="ignore")
-        texts = found[list(RECORDS)].assign(held_s=lasts).astype("object")
-        texts = texts.where(texts.notna(), "–").astype("str")
-        times = name_times(found["checked_out_at"], "out")
-        return pd.concat([pd.DataFrame(times, dtype="str"), texts], axis=1)
+        found = self.book.checkouts.frame.iloc[rows]
+        columns = name_times(found["checked_out_at"], "out")
+        columns |= {name: write_values(found[name]) for name in RECORDS}
+        return pd.DataFrame(columns, dtype="str")
 
 
 def view_pool(
@@ -339,7 +344,7 @@ def view_pool(
     """
     rows = book.checkouts
     low, high = _moment("since", since), _moment("until", until)
-    keep = np.nan_to_num(rows.held_s) >= longer_than_s
+    keep = (book.held_s >= longer_than_s) | (longer_than_s <= 0)
     series = book.series
     if name is not None:
         _known("pool", name, book.pools)

@@ -23,6 +23,7 @@ __all__ = [
     "read_moment",
     "to_moments",
     "write_moment",
+    "write_values",
 ]
 
 STEPS = (
@@ -111,11 +112,33 @@ def name_times(times: pd.Series, name: str = "time") -> dict[str, list[str]]:
     >>> name_times(times.tail(1))
     {'time (UTC)': ['–']}
     """
-    texts = ["–" if pd.isna(at) else f"{at:%Y-%m-%d %H:%M:%S.%f}"[:-3] for at in times]
+    texts = write_values(times)
     days = {text[:10] for text in texts if text != "–"}
     if len(days) != 1:
         return {f"{name} (UTC)": texts}
     return {f"{name}, {days.pop()} UTC": [text[11:] or text for text in texts]}
+
+
+def write_values(values: pd.Series) -> list[str]:
+    """Write values as a column of a table.
+
+    Parameters
+    ----------
+    values
+        Of any dtype.
+
+    Returns
+    -------
+    list of str
+        Numbers that are not whole with three digits, times to the millisecond, what is
+        missing as a dash.
+
+    Examples
+    --------
+    >>> write_values(pd.Series([0.25, None]))
+    ['0.250', '–']
+    """
+    return [_write(value) for value in values]
 
 
 def to_moments(span: tuple[int, int]) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -224,3 +247,11 @@ def _microseconds(every: str) -> int:
         msg = f"every={every!r} is no length of time: use '15s', '1min', '1h', '1D'"
         raise SettingError(msg)
     return step
+
+
+def _write(value: Any) -> str:
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d %H:%M:%S.%f}"[:-3]
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

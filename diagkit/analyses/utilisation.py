@@ -74,7 +74,7 @@ def rank_series(series: Iterable[PoolSeries]) -> pd.DataFrame:
     pandas.DataFrame
         UTILISATION, as `count_utilisation` returns it.
     """
-    rows = [row for one in series if (row := one.measure())["samples"]]
+    rows = [row for one in series if (row := one.utilisation)["samples"]]
     columns = {name: [row[name] for row in rows] for name in UTILISATION.names}
     return UTILISATION.build(columns).sort_values(
         ["full_share", "mean_out"], ascending=False, kind="stable", ignore_index=True

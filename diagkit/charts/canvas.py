@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.transforms import blended_transform_factory
 from PIL import Image
+
+from diagkit.charts.stamps import StampCanvas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Area", "Canvas", "Margins"]
 
 WIDTH_IN, DPI = 8.0, 96
+# Where labels stand: below axes, and from the left edge of the picture.
+BELOW_IN, BESIDE_IN = 0.28, 0.2
 # Smaller files take longer to write than to send to a browser on the same machine.
 PNG = {"compress_level": 1}
 
@@ -146,6 +150,8 @@ class Canvas:
             bottom=room.bottom / height_in,
             hspace=0.12,
         )
+        for ax in axes:
+            self._place_labels(ax, room.bottom / height_in, height_in)
         return axes
 
     def take_title(self, ax: Axes) -> str:
@@ -219,10 +225,24 @@ class Canvas:
         Image.fromarray(np.asarray(canvas.buffer_rgba())).save(out, "png", **PNG)
         return out.getvalue()
 
+    def _place_labels(self, ax: Axes, bottom: float, height_in: float) -> None:
+        """Say where the labels of axes stand: to find room for them takes its time."""
+        whole = self._figure.transFigure
+        ax.xaxis.set_label_coords(
+            0.5,
+            bottom - BELOW_IN / height_in,
+            transform=blended_transform_factory(ax.transAxes, whole),
+        )
+        ax.yaxis.set_label_coords(
+            BESIDE_IN / WIDTH_IN,
+            0.5,
+            transform=blended_transform_factory(whole, ax.transAxes),
+        )
+
 
 def _make(count: int) -> tuple[Figure, list[Axes]]:
     figure = Figure(dpi=DPI)
-    FigureCanvasAgg(figure)
+    StampCanvas(figure)
     axes = figure.subplots(count, 1, sharex=True, squeeze=False)
     return figure, list(axes[:, 0])
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from diagkit.analyses.progress import StartedAtAudit
 
-__all__ = ["choose_policies", "plot_started_at", "rank_projects"]
+__all__ = ["choose_policies", "draw_ranked", "plot_started_at", "rank_projects"]
 
 
 @dataclass(frozen=True)
@@ -99,16 +99,37 @@ def plot_started_at(
         msg = f"limit={limit} draws nothing; use 1 or more"
         raise SettingError(msg)
     names = choose_policies(audit, policies)
-    table = rank_projects(audit, policies)
-    rows = table.head(limit)
+    ranked = rank_projects(audit, policies)
     if ax is None:
-        height = 1.9 + 0.25 * max(len(rows), 4)
+        height = 1.9 + 0.25 * max(min(len(ranked), limit), 4)
         _, ax = plt.subplots(figsize=(9.5, height), layout="constrained")
+    draw_ranked(audit, ranked, names, ax, limit)
+    return ax
+
+
+def draw_ranked(
+    audit: StartedAtAudit, ranked: pd.DataFrame, names: list[str], ax: Axes, limit: int
+) -> None:
+    """Draw projects that are ranked, as `plot_started_at` does.
+
+    Parameters
+    ----------
+    audit
+        What `audit_started_at` returns.
+    ranked
+        What `rank_projects` returns.
+    names
+        What `choose_policies` returns.
+    ax
+        Where.
+    limit
+        How many projects at most.
+    """
+    rows = ranked.head(limit)
     _draw_bounds(ax, rows)
     _draw_marks(ax, rows, names)
     _write_effects(ax, rows)
-    _dress(ax, audit, rows, names, left=len(table) - len(rows))
-    return ax
+    _dress(ax, audit, rows, names, left=len(ranked) - len(rows))
 
 
 def choose_policies(
@@ -184,17 +205,17 @@ def _choose(audit: StartedAtAudit) -> list[str]:
 def _rank(projects: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Return the rows to draw, in order, with the effect that is largest in each."""
     effects = projects[[f"effect_pp_{name}" for name in names]].to_numpy(na_value=0.0)
-    rows = projects.copy()
-    rows["effect"] = 0.0
-    if names and len(rows):
+    effect = np.zeros(len(projects))
+    if names and len(projects):
         largest = np.abs(effects).argmax(axis=1)
-        rows["effect"] = effects[np.arange(len(rows)), largest]
-    rows["illegal"] = rows["null"] & ~rows["legal"].fillna(True).astype(bool)
-    rows["size"] = rows["effect"].abs()
-    rows = rows[rows["illegal"] | (rows["size"] >= LEAST_PP)]
-    return rows.sort_values(
-        ["illegal", "size", "project_id"], ascending=[False, False, True]
-    ).reset_index(drop=True)
+        effect = effects[np.arange(len(projects)), largest]
+    size = np.abs(effect)
+    illegal = (projects["null"] & ~projects["legal"].fillna(True)).to_numpy(dtype=bool)
+    ids = projects["project_id"].rank(method="dense").to_numpy()
+    order = np.lexsort((ids, -size, ~illegal))
+    order = order[(illegal | (size >= LEAST_PP))[order]]
+    rows = projects.iloc[order].reset_index(drop=True)
+    return rows.assign(effect=effect[order], illegal=illegal[order], size=size[order])
 
 
 def _draw_bounds(ax: Axes, rows: pd.DataFrame) -> None:
@@ -274,9 +295,9 @@ def _dress(
         f"{plain(name, 34)}   {'NULL' if null else ''}".rstrip()
         for name, null in zip(rows["project_id"], rows["illegal"], strict=True)
     ]
-    ax.set_yticks(np.arange(len(rows)), labels, fontsize=8)
-    for label, null in zip(ax.get_yticklabels(), rows["illegal"], strict=True):
-        label.set_fontweight("bold" if null else "normal")
+    ticks = ax.set_yticks(np.arange(len(rows)), labels, fontsize=8)
+    for tick, null in zip(ticks, rows["illegal"], strict=True):
+        tick.label1.set_fontweight("bold" if null else "normal")
     ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     ax.set_xlim(-3, 103)
     ax.set_xlabel("shown progress (%)")
@@ -306,7 +327,7 @@ def _dress(
 def _head(ax: Axes, title: str) -> None:
     """Write the conclusion, and the legend between it and the rows."""
     handles, labels = ax.get_legend_handles_labels()
-    lines = -(-len(handles) // LEGEND_COLUMNS) if ax.get_yticklabels() else 0
+    lines = -(-len(handles) // LEGEND_COLUMNS) if len(ax.get_yticks()) else 0
     pad = 8 + 14 * lines
     ax.set_title(fill(title, 84), loc="left", fontsize=11, pad=pad, y=1.0)
     if lines:

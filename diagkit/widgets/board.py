@@ -101,8 +101,12 @@ class IncidentBoard(Explorer):
         )
         self._incident = self._found.incident
         self._parts: dict[str, Explorer] = {}
-        # What has no meaning is told at once, not when it is drawn.
+        self._evidence: dict[str, Evidence | None] = {}
+        # What has no meaning is told at once, not when it is drawn; and what takes its
+        # time is made ready at once, not when a picture is first wanted.
         self._finding()
+        for name in self.pictures:
+            self._make_ready(name)
         self._draw(None)
 
     def arguments(self) -> tuple[str, ...]:
@@ -134,8 +138,10 @@ class IncidentBoard(Explorer):
         """Return the controls: time, least severity, finding, picture."""
         rows = self._findings()
         options = [
-            (spell(f"{row['severity']}: {row['summary']}", 80), row["id"])
-            for _, row in rows.iterrows()
+            (spell(f"{severity}: {summary}", 80), name)
+            for severity, summary, name in zip(
+                rows["severity"], rows["summary"], rows["id"], strict=True
+            )
         ]
         pictures = (("fitting", None), *same(self.pictures))
         return [
@@ -148,9 +154,7 @@ class IncidentBoard(Explorer):
     def view(self) -> View:
         """Draw what the settings ask for."""
         finding = self._finding()
-        evidence = (
-            None if finding is None else find_evidence(self._found, finding, ROWS)
-        )
+        evidence = None if finding is None else self._evidence_of(finding)
         drawn = self._draw(finding, evidence)
         behind = () if self.settings["bar"] is None else drawn.tables
         about = self._about_all() if finding is None else _about(finding, evidence)
@@ -183,6 +187,12 @@ class IncidentBoard(Explorer):
             raise SettingError(msg)
         first: pd.Series = mine.iloc[0]
         return first
+
+    def _evidence_of(self, finding: pd.Series) -> Evidence | None:
+        wanted = finding["id"]
+        if wanted not in self._evidence:
+            self._evidence[wanted] = find_evidence(self._found, finding, ROWS)
+        return self._evidence[wanted]
 
     def _draw(
         self, finding: pd.Series | None, evidence: Evidence | None = None
@@ -237,6 +247,12 @@ class IncidentBoard(Explorer):
             elif found.audit is not None:
                 self._parts[name] = ProgressExplorer(found.audit, incident.progress)
         return self._parts[name]
+
+    def _make_ready(self, name: str) -> None:
+        if name == "statuses":
+            len(self._statuses)
+        else:
+            self._part(PICTURES[name])
 
     def _draw_statuses(self) -> View:
         self.pick(())

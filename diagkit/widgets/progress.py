@@ -14,7 +14,7 @@ from diagkit.analyses.progressviews import (
     view_audit,
 )
 from diagkit.charts.canvas import Margins
-from diagkit.charts.progress import choose_policies, plot_started_at, rank_projects
+from diagkit.charts.progress import choose_policies, draw_ranked, rank_projects
 from diagkit.errors import SettingError, suggest
 from diagkit.widgets.controls import Control, same
 from diagkit.widgets.explorer import Explorer
@@ -110,7 +110,7 @@ class ProgressExplorer(Explorer):
         ranked = rank_projects(part, policies)
         drawn = ranked.head(LINES)
         (ax,) = self.canvas.clear("progress", 1.4 + 0.3 * max(len(drawn), 4), MARGINS)
-        plot_started_at(part, ax=ax, policies=policies, limit=LINES)
+        draw_ranked(part, ranked, names, ax, LINES)
         title = self.canvas.take_title(ax)
         area = self.canvas.area([ax]).with_labels()
         bars = _bars(drawn, names)
@@ -176,7 +176,14 @@ def _bars(drawn: pd.DataFrame, names: list[str]) -> tuple[Bar, ...]:
     return tuple(
         Bar(
             str(project),
-            f"{project}: " + ", ".join(f"{name} {row[name]}" for name in policies),
+            f"{project}: "
+            + ", ".join(
+                f"{name} {text}" for name, text in zip(policies, texts, strict=True)
+            ),
         )
-        for project, (_, row) in zip(drawn["project_id"], shown.iterrows(), strict=True)
+        for project, texts in zip(
+            drawn["project_id"],
+            shown[list(policies)].itertuples(index=False, name=None),
+            strict=True,
+        )
     )
