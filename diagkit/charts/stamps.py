@@ -59,7 +59,7 @@ class _Stamper(RendererAgg):
         inked.set_clip_rectangle(gc.get_clip_rectangle())
         # An image is placed by its lower corner, from the bottom; text from the top.
         base = int(self.height) - round(y)
-        self.draw_image(inked, round(x) + left, base + bottom, image)
+        self.draw_image(inked, round(x) + left, base + bottom, image[::-1])
 
     def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> Any:
         return _measure(s, prop.copy(), ismath, self.dpi)

@@ -100,3 +100,28 @@ def test_what_has_no_meaning_is_refused(audit) -> None:
         ProgressExplorer(audit, policy="al_runs")
     with pytest.raises(dk.SettingError, match="explores what audit_started_at returns"):
         ProgressExplorer(audit.projects)
+
+
+def test_what_is_drawn_has_no_secrets() -> None:
+    projects = dk.PROJECTS.build(
+        {
+            "project_id": ["sam@example.net", "plain"],
+            "execution_status": "running",
+            "created_at": ["2025-11-24 10:00Z", "2025-11-24 10:00Z"],
+        }
+    )
+    tasks = dk.TASKS.build(
+        {
+            "task_id": ["1", "2"],
+            "project_id": ["sam@example.net", "plain"],
+            "status": ["completed", "pending"],
+            "created_at": ["2025-11-24 10:01Z", "2025-11-24 10:01Z"],
+        }
+    )
+    explorer = ProgressExplorer(dk.audit_started_at(dk.Progress(projects, tasks)))
+    page = str(explorer.static())
+    assert "sam@example.net" not in page
+    assert "[redacted:email]" in page
+    (figure,) = [sheet[0] for sheet in explorer.canvas._sheets.values()]
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert sorted(labels) == ["[redacted:email]   NULL", "plain   NULL"]
