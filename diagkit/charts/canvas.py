@@ -23,7 +23,7 @@ __all__ = ["Area", "Canvas", "Margins"]
 
 WIDTH_IN, DPI = 8.0, 96
 # Where labels stand: below axes, and from the left edge of the picture.
-BELOW_IN, BESIDE_IN = 0.28, 0.2
+BELOW_IN, BESIDE_IN = 0.28, 0.18
 # Smaller files take longer to write than to send to a browser on the same machine.
 PNG = {"compress_level": 1}
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROWS = 25
 HEIGHT_IN = 3.8
 # At the right stands the legend.
-MARGINS = Margins(left=0.65, right=3.0, top=0.4, bottom=0.6)
+MARGINS = Margins(left=0.8, right=3.25, top=0.4, bottom=0.6)
 UNDATED = "undated"
 DEFAULTS: dict[str, Any] = {
     "since": None,

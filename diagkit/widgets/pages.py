@@ -27,7 +27,7 @@ CELL = "padding:2px 5px;text-align:left;vertical-align:top;line-height:1.35"
 # A column of short texts stays on one line, one of names may be folded, and one of long
 # texts has room for some words: (up to so many characters, style).
 COLUMNS = (
-    (14, f"{CELL};white-space:nowrap"),
+    (22, f"{CELL};white-space:nowrap"),
     (60, f"{CELL};min-width:6em;overflow-wrap:anywhere"),
     (LONGEST, f"{CELL};min-width:10em;overflow-wrap:anywhere"),
 )
