@@ -291,6 +291,7 @@ RULES = (
 )
 
 
+@pytest.mark.slow
 @tries(15)
 @given(projects=projects, tasks=st.lists(task, max_size=16))
 def test_an_audit_by_counts_is_the_audit_by_tasks(database, projects, tasks):

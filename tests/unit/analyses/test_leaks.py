@@ -175,6 +175,7 @@ def make_leaks(seconds: list[int], kinds: list[str]) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 @given(TIMES, st.sampled_from([1, 7, 60, 90, 3600]), st.data())
 def test_counts_equal_a_loop(seconds: list[int], every: int, data) -> None:
     kinds = data.draw(

@@ -319,6 +319,10 @@ def write_all(seed: int, count: int = CASES) -> list[History]:
     return [author.write() for _ in range(count)]
 
 
+# Thousands of histories are made and judged.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def judged() -> pd.DataFrame:
     return pd.concat([judge(write_all(seed)) for seed in SEEDS], ignore_index=True)

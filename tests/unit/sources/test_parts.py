@@ -107,6 +107,7 @@ def read_both(path: Path, tz: str | None, literals: tuple[str, ...], year: int |
     year=None,
 )
 # The clock goes back, in another range.
+@pytest.mark.slow
 @example(
     data=f"{SHAPES[0]}\n{SHAPES[0]}\n{SHAPES[1]}\n{SHAPES[1]}".encode(),
     count=4,

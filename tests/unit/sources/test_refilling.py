@@ -61,6 +61,7 @@ def table(columns: LogColumns) -> list[Row]:
     return list(clean.where(clean.notna(), None).itertuples(index=False, name=None))
 
 
+@pytest.mark.slow
 @given(
     st.lists(LINES, max_size=40),
     st.sampled_from([b"\n", b"\r\n"]),

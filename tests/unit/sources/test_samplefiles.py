@@ -38,6 +38,7 @@ def sample(second: int, *queries: str | None) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @settings(max_examples=40)
 @given(st.lists(st.lists(TEXT, min_size=1, max_size=3), min_size=1, max_size=4))
@@ -59,6 +60,7 @@ def test_what_was_appended_is_read(
     assert kept["usename"].fillna("").tolist() == said
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::diagkit.errors.DiagkitWarning")
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_file_that_is_cut_anywhere_keeps_its_whole_lines(
