@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 nbformat = pytest.importorskip("nbformat")
@@ -32,7 +34,12 @@ def test_read_sql_is_told_in_a_kernel(postgres_url: str) -> None:
         cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     )
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    # Its own execute() leaves an event loop open.
+    asyncio.run(
+        nbclient.NotebookClient(
+            notebook, timeout=120, kernel_name="python3"
+        ).async_execute()
+    )
     said = [
         "".join(o["text"] for o in cell.outputs if o.get("name") == "stderr")
         for cell in notebook.cells

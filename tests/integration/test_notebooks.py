@@ -6,6 +6,7 @@ On the sample they run in JupyterLab, in ``test_jupyterlab.py``.
 from __future__ import annotations
 
 import ast
+import asyncio
 from pathlib import Path
 
 import nbformat
@@ -27,7 +28,8 @@ def run(path: Path, incident: Path | None = None) -> nbformat.NotebookNode:
         cell = next(c for c in book.cells if "parameters" in c.metadata.get("tags", []))
         cell.source += f"\nincident = {str(incident)!r}"
     resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(book, timeout=120, resources=resources).execute()
+    # Its own execute() leaves an event loop open.
+    asyncio.run(NotebookClient(book, timeout=120, resources=resources).async_execute())
     return book
 
 
@@ -149,7 +151,8 @@ def test_a_running_recorder_is_looked_at_in_a_kernel(tmp_path: Path) -> None:
     cells = [nbformat.v4.new_code_cell(part) for part in LIVE.split("---\n")]
     book = nbformat.v4.new_notebook(cells=cells)
     resources = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(book, timeout=120, resources=resources).execute()
+    # Its own execute() leaves an event loop open.
+    asyncio.run(NotebookClient(book, timeout=120, resources=resources).async_execute())
     shown, seen, ended = (cell.outputs for cell in book.cells)
     assert "application/vnd.jupyter.widget-view+json" in shown[0]["data"]
     assert "at most 0 of 12 connections were out" in shown[0]["data"]["text/html"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import TYPE_CHECKING
@@ -242,7 +243,8 @@ def test_the_notebook_is_valid_and_its_code_draws_its_pictures(
     assert cell.source.startswith("folder = 'in'")
     kept = [pictures(c) for c in book.cells if c.cell_type == "code"]
     resources = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(book, timeout=120, resources=resources).execute()
+    # Its own execute() leaves an event loop open.
+    asyncio.run(NotebookClient(book, timeout=120, resources=resources).async_execute())
     found = [pictures(c) for c in book.cells if c.cell_type == "code"]
     assert [
         o for c in book.cells for o in c.get("outputs", []) if o.output_type == "error"
