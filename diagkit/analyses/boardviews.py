@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from diagkit.analyses.kinds import CODES
-from diagkit.analyses.timebins import name_times, write_values
+from diagkit.analyses.timebins import name_times, write_places, write_values
 from diagkit.frames.findings import name_finding
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _events(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | None:
         rows = _where((leaks["signature"] == name) & leaks["kind"].isin(kinds))
         few = leaks.iloc[rows[:limit]]
         shown = _texts(few, message="message", logger="logger")
-        shown.insert(0, "place", _places(few))
+        shown.insert(0, "place", write_places(few))
         shown = _after_times(shown, few["timestamp"], "time")
         return Evidence(f"Events of {name}", shown, len(rows), signature=str(name))
     return None
@@ -247,13 +247,6 @@ def _join(rows: pd.DataFrame, columns: list[str]) -> list[str]:
     return [
         " ".join(str(value) for value in row if not pd.isna(value) and str(value))
         for row in rows[columns].itertuples(index=False, name=None)
-    ]
-
-
-def _places(rows: pd.DataFrame) -> list[str]:
-    return [
-        f"{source}:{line}"
-        for source, line in zip(rows["source"], rows["line"], strict=True)
     ]
 
 

@@ -14,6 +14,7 @@ from diagkit.analyses.timebins import (
     choose_edges,
     name_times,
     read_moment,
+    write_places,
     write_values,
 )
 from diagkit.errors import SettingError, suggest
@@ -177,10 +178,7 @@ class LeakView:
         """
         found = self.book.leaks.iloc[rows[:limit]]
         columns = name_times(found["timestamp"])
-        lines = zip(
-            write_values(found["source"]), write_values(found["line"]), strict=True
-        )
-        columns["place"] = [f"{source}:{line}" for source, line in lines]
+        columns["place"] = write_places(found)
         columns |= {name: write_values(found[name]) for name in RECORDS}
         return pd.DataFrame(columns, dtype="str")
 

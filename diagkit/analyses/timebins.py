@@ -21,8 +21,10 @@ __all__ = [
     "divide_time",
     "name_times",
     "read_moment",
+    "say_moment",
     "to_moments",
     "write_moment",
+    "write_places",
     "write_values",
 ]
 
@@ -89,6 +91,27 @@ def write_moment(moment: pd.Timestamp) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
+def say_moment(moment: str) -> str:
+    """Say a time as people read it.
+
+    Parameters
+    ----------
+    moment
+        As `write_moment` writes it.
+
+    Returns
+    -------
+    str
+        In UTC; milliseconds where there are some.
+
+    Examples
+    --------
+    >>> say_moment("2025-11-24T10:00:30.000Z")
+    '2025-11-24 10:00:30'
+    """
+    return moment.replace("T", " ").removesuffix("Z").removesuffix(".000")
+
+
 def name_times(times: pd.Series, name: str = "time") -> dict[str, list[str]]:
     """Write times as a column of a table; the day of all stands in its name.
 
@@ -139,6 +162,23 @@ def write_values(values: pd.Series) -> list[str]:
     ['0.250', '–']
     """
     return [_write(value) for value in values]
+
+
+def write_places(rows: pd.DataFrame) -> list[str]:
+    """Write files and lines as a column of a table.
+
+    Parameters
+    ----------
+    rows
+        With ``source`` and ``line``.
+
+    Returns
+    -------
+    list of str
+        ``api.log:402``.
+    """
+    known = zip(write_values(rows["source"]), write_values(rows["line"]), strict=True)
+    return [f"{source}:{line}" for source, line in known]
 
 
 def to_moments(span: tuple[int, int]) -> tuple[pd.Timestamp, pd.Timestamp]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from diagkit.analyses.poolseries import (
@@ -17,7 +16,6 @@ from diagkit.analyses.poolseries import (
     PoolSeries,
     find_pace,
     list_series,
-    thin_places,
 )
 from diagkit.analyses.tasks import microseconds
 from diagkit.frames.pool import POOL
@@ -114,43 +112,6 @@ def break_gaps(samples: pd.DataFrame) -> pd.DataFrame:
     empty = pd.DataFrame({"timestamp": after + usual})
     joined = pd.concat([ordered, empty], ignore_index=True)
     return joined.sort_values("timestamp", kind="stable", ignore_index=True)
-
-
-def thin_samples(samples: pd.DataFrame, bins: int, names: list[str]) -> pd.DataFrame:
-    """Keep the samples that can be seen in a picture of so many columns.
-
-    Of each column the first and the last sample stay, and those with the least and the
-    most of each figure: drawn, it is the picture of all of them (Jugel et al. 2014).
-
-    Parameters
-    ----------
-    samples
-        Rows with a ``timestamp``, in order of time.
-    bins
-        How many columns the picture has.
-    names
-        The columns of the frame that are drawn. Gaps in them stay too.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The same rows, or fewer of them.
-
-    Examples
-    --------
-    >>> at = pd.date_range("2025-11-24", periods=1000, freq="1s", tz="UTC")
-    >>> rows = pd.DataFrame({"timestamp": at, "out": [5, *[1] * 998, 9]})
-    >>> thin_samples(rows, 1, ["out"])["out"].tolist()
-    [5, 1, 9]
-    """
-    at = microseconds(samples["timestamp"])
-    figures = [samples[name].to_numpy(dtype=float, na_value=np.nan) for name in names]
-    keep = thin_places(at, figures, bins)
-    return (
-        samples
-        if len(keep) == len(samples)
-        else samples.iloc[keep].reset_index(drop=True)
-    )
 
 
 def _in_order(samples: pd.DataFrame) -> pd.DataFrame:

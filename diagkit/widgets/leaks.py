@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from diagkit.analyses.leakviews import LeakBook, LeakView, view_leaks
-from diagkit.analyses.timebins import STEPS, divide_time, to_moments, write_moment
+from diagkit.analyses.timebins import (
+    STEPS,
+    divide_time,
+    say_moment,
+    to_moments,
+    write_moment,
+)
 from diagkit.charts.canvas import Margins
 from diagkit.charts.leaks import plot_leaks
 from diagkit.charts.timeaxis import fit_time
@@ -168,7 +174,7 @@ def _bars(selected: LeakView) -> tuple[Bar, ...]:
     begins = [write_moment(at) for at in selected.line.index]
     counts = (selected.bounds[1:] - selected.bounds[:-1]).tolist()
     return tuple(
-        Bar(begin, f"{_plain(begin)} UTC, {selected.every}: {_events(count)}")
+        Bar(begin, f"{say_moment(begin)} UTC, {selected.every}: {_events(count)}")
         for begin, count in zip(begins, counts, strict=True)
     )
 
@@ -176,10 +182,6 @@ def _bars(selected: LeakView) -> tuple[Bar, ...]:
 def _others(selected: LeakView) -> tuple[Bar, ...]:
     count = len(selected.undated)
     return (Bar(UNDATED, f"without a time: {_events(count)}"),) if count else ()
-
-
-def _plain(begin: str) -> str:
-    return begin.replace("T", " ").removesuffix("Z").removesuffix(".000")
 
 
 def _events(count: int) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from diagkit.analyses.checkouts import lay_out
 from diagkit.analyses.poolviews import PoolBook, PoolView, view_pool
-from diagkit.analyses.timebins import write_moment
+from diagkit.analyses.timebins import say_moment, write_moment
 from diagkit.analyses.utilisation import rank_series
 from diagkit.charts.canvas import Area, Margins
 from diagkit.charts.checkouts import draw_waits, plot_holders, rank_waits
@@ -310,8 +310,7 @@ def _bars(selected: PoolView, edges: Any) -> tuple[Bar, ...]:
     for at, texts, count in zip(times, said, begun, strict=True):
         begin = write_moment(at)
         words = [f"{_count(count)} begun", *(text for text in texts if text)]
-        plain = begin.replace("T", " ").removesuffix("Z").removesuffix(".000")
-        bars.append(Bar(begin, f"{plain} UTC: {'; '.join(words)}"))
+        bars.append(Bar(begin, f"{say_moment(begin)} UTC: {'; '.join(words)}"))
     return tuple(bars)
 
 

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
-from diagkit.analyses.utilisation import break_gaps, count_utilisation, thin_samples
+from diagkit.analyses.poolseries import thin_places
+from diagkit.analyses.tasks import microseconds
+from diagkit.analyses.utilisation import break_gaps, count_utilisation
 from diagkit.errors import ContractError
 from diagkit.frames.pool import POOL
 
@@ -23,6 +25,11 @@ def make_pool(out, seconds=None, name="app", **more) -> pd.DataFrame:
             **columns,
         }
     )
+
+
+def thin_samples(pool: pd.DataFrame, bins: int, names: list[str]) -> pd.DataFrame:
+    figures = [pool[name].to_numpy(dtype=float, na_value=np.nan) for name in names]
+    return pool.iloc[thin_places(microseconds(pool["timestamp"]), figures, bins)]
 
 
 def test_times_count_to_the_next_sample() -> None:
