@@ -128,7 +128,7 @@ HYPOTHESES = (
     Hypothesis(
         "dependency_down",
         "service",
-        "the database lets nobody in, or ended the connections",
+        "the database refused or ended connections",
         (
             ("dependency_down", 5.0),
             ("dropped_connection:postgresql.admin_shutdown", 3.0),

@@ -32,7 +32,7 @@ _ALL = (
         "leak",
         "connection_leak",
         "code",
-        "connection{s} leaked: collected as garbage, never returned",
+        "connection{s} leaked: garbage-collected, never returned",
     ),
     Kind(
         "poisoned_transaction",
@@ -41,7 +41,10 @@ _ALL = (
         "use{s} of a transaction that had to be rolled back",
     ),
     Kind(
-        "exhaustion", "pool_exhausted", "service", "time{s} no connection was to be had"
+        "exhaustion",
+        "pool_exhausted",
+        "service",
+        "failed attempt{s} to get a connection",
     ),
     Kind(
         "dropped_connection",
@@ -59,7 +62,7 @@ _ALL = (
         "unclosed_context",
         "unclosed_context",
         "code",
-        "context{s} dropped without being left",
+        "context{s} never exited",
     ),
     Kind("misuse", "driver_misuse", "code", "call{s} that the driver cannot serve"),
     Kind("lock_wait", "lock_wait", "service", "long wait{s} for a lock"),
@@ -67,7 +70,7 @@ _ALL = (
         "upstream_failure",
         "upstream_failed",
         "infrastructure",
-        "time{s} a server did not get through to the one behind it",
+        "time{s} a server could not reach its upstream",
     ),
     Kind(
         "unreachable",
@@ -85,7 +88,7 @@ _ALL = (
         "dependency_down",
         "dependency_down",
         "service",
-        "time{s} the database let nobody in",
+        "time{s} the database refused connections",
     ),
     Kind(
         "schema_mismatch",

@@ -63,7 +63,7 @@ def _illegal(facts: StartFacts) -> Iterator[Finding]:
         f"{_many(bad, 'project')} that ran {_verb(bad, 'has', 'have')} no "
         f"execution_started_at ({', '.join(kinds)}){_effect(facts, bad)}",
         f"{facts.name(bad)}{age}",
-        "backfill from the evidence in the audit's inferred_start, then forbid NULL "
+        "Backfill from the evidence in the audit's inferred_start, then forbid NULL "
         "for every state but one that has not started",
     )
 
@@ -79,7 +79,7 @@ def _legal(facts: StartFacts) -> Iterator[Finding]:
             f"{_many(legal, 'project')} without execution_started_at "
             f"{_verb(legal, 'has', 'have')} not started: that is right",
             facts.name(legal),
-            "nothing to do; a backfill leaves them alone",
+            "Nothing to do; a backfill leaves them alone",
         )
 
 
@@ -96,7 +96,7 @@ def _in_future(facts: StartFacts) -> Iterator[Finding]:
             f"({moment:%Y-%m-%d %H:%M:%S}Z): a rule that counts the current run "
             "shows 0 %",
             facts.name(facts.future),
-            "correct the start; find what writes a planned time into it",
+            "Correct the start; find what writes a planned time into it",
         )
 
 
@@ -118,7 +118,7 @@ def _after_tasks(facts: StartFacts) -> Iterator[Finding]:
         f"{_many(late, 'project')} with a start later than every task: a rule that "
         "counts the current run shows 0 %",
         f"{facts.name(late)}{hint}",
-        "look whether the run made no tasks, a restart was cut short, or the start "
+        "Look whether the run made no tasks, a restart was cut short, or the start "
         "was written in another zone",
     )
 
@@ -134,7 +134,7 @@ def _before_project(facts: StartFacts) -> Iterator[Finding]:
             "medium",
             f"{_many(early, 'project')} with a start before the project was set up",
             facts.name(early),
-            "look whether the start was copied from elsewhere or written in another "
+            "Look whether the start was copied from elsewhere or written in another "
             "zone",
         )
 
@@ -150,7 +150,7 @@ def _completed_first(facts: StartFacts) -> Iterator[Finding]:
             "medium",
             f"{_many(wrong, 'project')} with an end before the start",
             facts.name(wrong),
-            "look whether a restart set the start and kept the old end",
+            "Look whether a restart set the start and kept the old end",
         )
 
 
@@ -164,7 +164,7 @@ def _tasks_backwards(facts: StartFacts) -> Iterator[Finding]:
             "medium",
             f"{_many(wrong, 'task')} with an end before the start",
             f"of {_name_owners(wrong) or 'no project'}",
-            "look whether two machines' clocks differ, or a retry kept the old end",
+            "Look whether two machines' clocks differ, or a retry kept the old end",
         )
 
 
@@ -179,7 +179,7 @@ def _orphans(facts: StartFacts) -> Iterator[Finding]:
             f"{_many(orphans, 'task')} of no project that is there: no percentage "
             "counts them",
             _name_owners(orphans) or "they have no project_id",
-            "add the foreign key that is missing, or delete them with their project",
+            "Add the foreign key that is missing, or delete them with their project",
         )
 
 
@@ -202,7 +202,7 @@ def _rounding(facts: StartFacts) -> Iterator[Finding]:
             f"{_many(chosen, 'project')} with a percentage on a half: Python rounds it "
             "to even, JavaScript up, so two displays of one number differ by 1",
             f"{facts.name(chosen)}; under {name_some(rules)}",
-            "round in one place only, and send the page the rounded number",
+            "Round in one place only, and send the page the rounded number",
         )
 
 
@@ -223,7 +223,7 @@ def _quality_rounding(facts: StartFacts) -> Iterator[Finding]:
             f"{_many(chosen, 'project')} with a quality half way between two decimals: "
             "Python's round and JavaScript's Math.round differ by 0.01",
             f"{facts.name(chosen)}; under {name_some(rules)}",
-            "round in one place only, and send the page the rounded number",
+            "Round in one place only, and send the page the rounded number",
         )
 
 

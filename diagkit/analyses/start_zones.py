@@ -73,7 +73,7 @@ def check_hours(facts: StartFacts) -> Iterator[Finding]:
             f"{_say_reading(one, sure=False)}, and an earlier run may be counted "
             "in",
             facts.name(chosen),
-            "look what wrote them (a script, a person, another worker) and in which "
+            "Look what wrote them (a script, a person, another worker) and in which "
             "zone; correct them one by one",
         )
 

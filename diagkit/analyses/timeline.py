@@ -60,12 +60,17 @@ def _failures(diagnosis: Diagnosis) -> Iterator[Moment]:
     leaks = diagnosis.leaks
     leaks = leaks[leaks["timestamp"].notna() & ~leaks["kind"].isin(list(SILENT))]
     by = ["kind", "signature"]
+    known = diagnosis.findings.set_index("id")["code"]
     times = leaks.astype(dict.fromkeys(by, "str")).groupby(by)["timestamp"]
     for key, part in times:
         kind, signature = map(str, key)
         code = CODES.get(kind, (kind, ""))[0]
         words = count_words(kind, len(part)).partition(" ")[2]
         name = name_finding(code, signature)
+        if name not in known:
+            # Told by another analysis, which knows more of it than the log alone.
+            same = known.index[known == code]
+            name = same[0] if len(same) == 1 else ""
         yield from _ends(part, f"{words} ({signature})", name)
 
 

@@ -10,7 +10,7 @@ from diagkit.analyses.facts import gather_facts
 from diagkit.analyses.findings import analyse_incident
 from diagkit.analyses.hypotheses import HYPOTHESES, PRIOR
 from diagkit.frames.findings import AREAS
-from diagkit.frames.triage import HYPOTHESES as CONTRACT, Triage
+from diagkit.frames.triage import HYPOTHESES as CONTRACT, UNSETTLED as OPEN, Triage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,7 +160,7 @@ def _weigh_one(
     summary = hypothesis.claim
     if hypothesis.area in LATER and unsettled and confidence > UNSETTLED:
         confidence = UNSETTLED
-        summary += f"; not sure before this is settled: {' '.join(unsettled)}"
+        summary += f"{OPEN}{' '.join(unsettled)}"
     return {
         "code": hypothesis.code,
         "area": hypothesis.area,

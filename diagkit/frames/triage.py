@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS = ("passed", "failed", "not done")
+# In the summary of a hypothesis that is held down: what is to be settled stands behind.
+UNSETTLED = "; not sure before this is settled: "
 
 HYPOTHESES = Contract(
     "HYPOTHESES",

@@ -80,13 +80,14 @@ class Section:
         What links name.
     heading
         Its heading.
-    paragraphs, pictures, tables, fields
-        What it holds, shown in this order.
+    paragraphs, points, pictures, tables, fields
+        What it holds, shown in this order; points are a list.
     """
 
     id: str
     heading: str
     paragraphs: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
     fields: tuple[Field, ...] = ()
@@ -264,6 +265,7 @@ def _map_section(section: Section, change: Callable[[str], str]) -> Section:
         section,
         heading=change(section.heading),
         paragraphs=tuple(map(change, section.paragraphs)),
+        points=tuple(map(change, section.points)),
         pictures=tuple(replace(p, alt=change(p.alt)) for p in section.pictures),
         tables=tuple(
             replace(

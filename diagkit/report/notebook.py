@@ -75,6 +75,8 @@ def _make_cells(document: Document, footer: str, folder: str) -> Iterator[Cell]:
 
 def _show(section: Section) -> Iterator[Cell]:
     lines = [f"## {section.heading}", *map(_plain, section.paragraphs)]
+    if section.points:
+        lines.append("\n".join(f"- {_plain(point)}" for point in section.points))
     yield _text(section.id, "\n\n".join(lines))
     for letter, picture in zip(LETTERS, section.pictures, strict=False):
         yield _picture(f"{section.id}-picture-{letter}", picture)

@@ -11,9 +11,11 @@ import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from diagkit.report.narratives import pack
+from diagkit.report.narratives import CITED, pack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from diagkit.report.document import Document, Field, Table
 
 # Controls and bidi marks of log text would reorder or hide what a page shows.
@@ -21,9 +23,17 @@ HIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
 # Cells up to so many characters are words, names (broken on paper only), and ids.
-WORD, NAME, ID = 16, 24, 48
-FINDING = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}")
+WORD, NAME, ID = 16, 26, 48
+# Cells of this many are prose, which needs room; words of this many are broken.
+PROSE, LONG = 60, 34
+NUMBER = re.compile(r"[-+\u2212]?\d[\d,]*(?:\.\d+)?(?: ?(?:%|pp))?|–|")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|$~&])")
+# What diagkit writes as code, where it does so: log text keeps its backticks.
+CODE = re.compile(r"`([^`\n]{1,200})`")
+LINKED = re.compile(rf"`(?P<code>[^`\n]{{1,200}})`|(?P<finding>{CITED.pattern})")
+WITH_CODE = ("remedy", "refuted by")
+SEVERE = ("critical", "high", "failed")
+BAR = "\\|"
 
 
 def to_html(document: Document, footer: str) -> str:
@@ -93,13 +103,15 @@ def spell_out(text: str) -> str:
     return HIDDEN.sub(lambda m: m[0].encode("unicode_escape").decode(), text)
 
 
-def escape_markdown(text: str) -> str:
+def escape_markdown(text: str, *, code: bool = False) -> str:
     r"""Make text stand in Markdown as it is.
 
     Parameters
     ----------
     text
         Anything.
+    code
+        Whether what stands between backticks is code.
 
     Returns
     -------
@@ -110,8 +122,17 @@ def escape_markdown(text: str) -> str:
     --------
     >>> print(escape_markdown("<b>*a*"))
     &lt;b\>\*a\*
+    >>> print(escape_markdown("use `a_b`, not *c*", code=True))
+    use `a_b`, not \*c\*
     """
-    return MARKDOWN.sub(r"\\\1", " ".join(text.split())).replace("\\<", "&lt;")
+    line = " ".join(text.split())
+    parts = CODE.split(line) if code else [line]
+    return "".join(
+        f"`{part.replace('|', BAR)}`"
+        if place % 2
+        else MARKDOWN.sub(r"\\\1", part).replace("\\<", "&lt;")
+        for place, part in enumerate(parts)
+    )
 
 
 def to_markdown_table(table: Table) -> str:
@@ -137,7 +158,9 @@ def to_markdown_table(table: Table) -> str:
     return "\n".join([caption, "", *head, *map(line, table.rows)])
 
 
-def write_words(text: str, label: str = "") -> Markup:
+def write_words(
+    text: str, label: str = "", known: Mapping[str, object] | None = None
+) -> Markup:
     """Write what a person wrote in Markdown as HTML.
 
     Parameters
@@ -146,6 +169,8 @@ def write_words(text: str, label: str = "") -> Markup:
         Markdown: HTML in it is shown as text, and pictures are not fetched.
     label
         What a table in it is called for those who do not see it.
+    known
+        The findings that the page lists, by their ids: their names become links.
 
     Returns
     -------
@@ -159,6 +184,12 @@ def write_words(text: str, label: str = "") -> Markup:
             token.attrSet("scope", "col")
         elif token.type == "table_open":
             token.attrSet("aria-label", label)
+        for child in token.children or ():
+            if child.type == "text":
+                child.type, child.content = (
+                    "html_inline",
+                    write_line(child.content, known),
+                )
     return Markup(words.renderer.render(tokens, words.options, {}))
 
 
@@ -167,12 +198,64 @@ def _pack_field(field: Field, *, with_text: bool) -> str:
     return pack({**data, "text": field.narrative.text} if with_text else data)
 
 
-def _width(cell: str) -> Markup:
+def write_line(text: str, known: Mapping[str, object] | None, head: str = "") -> Markup:
+    """Write a line or a cell as HTML: findings are links, and code is code.
+
+    Parameters
+    ----------
+    text
+        Anything.
+    known
+        The findings that the page lists, by their ids.
+    head
+        The heading of the cell's column.
+
+    Returns
+    -------
+    markupsafe.Markup
+        HTML in which nothing of the text acts.
+
+    Examples
+    --------
+    >>> print(write_line("<b> [leak-00d1e65a]", {"leak-00d1e65a": 1}))
+    &lt;b&gt; [<a href="#leak-00d1e65a">leak-00d1e65a</a>]
+    >>> print(write_line("`a` & b", None, "remedy"))
+    <code>a</code> &amp; b
+    """
+    made, at = Markup(), 0
+    for match in LINKED.finditer(text):
+        if known and match["finding"] in known:
+            shown = Markup('<a href="#{0}">{0}</a>').format(match[0])
+        elif match["code"] and head in WITH_CODE:
+            shown = Markup("<code>{}</code>").format(match["code"])
+        else:
+            continue
+        made += Markup("{}{}").format(text[at : match.start()], shown)
+        at = match.end()
+    return made + text[at:]
+
+
+def _numeric(table: Table) -> list[bool]:
+    """Tell the columns of numbers: they stand at the right."""
+    return [
+        all(map(NUMBER.fullmatch, cells)) for cells in zip(*table.rows, strict=True)
+    ]
+
+
+def _class(cell: str, head: str, numeric: bool) -> Markup:
     """Keep a word, and a name, on one line: long texts beside it would break it."""
-    if len(cell) <= WORD:
-        return Markup(' class="short"')
-    name = len(cell) <= NAME or (len(cell) <= ID and FINDING.fullmatch(cell))
-    return Markup(' class="name"' if name else "")
+    if numeric:
+        name = "short num"
+    elif len(cell) <= WORD:
+        name = "short"
+    elif len(cell) <= NAME or (len(cell) <= ID and CITED.fullmatch(cell)):
+        name = "name"
+    else:
+        name = "prose" if len(cell) > PROSE else ""
+        name += " wild" if max(map(len, cell.split()), default=0) > LONG else ""
+    if head in ("severity", "result") and cell in SEVERE:
+        name += " severe"
+    return Markup(f' class="{name.strip()}"' if name else "")
 
 
 @lru_cache(maxsize=1)
@@ -189,7 +272,9 @@ def _environment() -> jinja2.Environment:
         "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     )
     environment.filters["pack"] = pack
-    environment.filters["width"] = _width
+    environment.filters["class"] = _class
+    environment.filters["line"] = write_line
+    environment.filters["numeric"] = _numeric
     environment.filters["words"] = write_words
     environment.filters["field"] = _pack_field
     environment.filters["plain"] = lambda text: escape_markdown(spell_out(str(text)))

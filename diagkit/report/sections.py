@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 import diagkit
 from diagkit.analyses.ports import document_ports
-from diagkit.analyses.timeline import list_moments
-from diagkit.analyses.triage import weigh_diagnosis
-from diagkit.frames.findings import rows_by_id, severity_rank
+from diagkit.frames.findings import rows_by_id
+from diagkit.frames.triage import UNSETTLED
+from diagkit.report.account import Account
 from diagkit.report.details import (
     show_audit,
     show_checkouts,
@@ -19,17 +19,14 @@ from diagkit.report.details import (
 )
 from diagkit.report.document import Document, Field, Section, make_table
 from diagkit.report.narratives import Narrative, digest
-from diagkit.report.pages import escape_markdown
+from diagkit.report.pages import escape_markdown, spell_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from diagkit.analyses.findings import Diagnosis
     from diagkit.frames.incidents import Incident
-    from diagkit.frames.triage import Triage
 
-# What is less severe stands in the table of findings alone.
-WORTH_A_SENTENCE = "medium"
 # What diagkit puts into the fields for people, until somebody writes there.
 PROMPTS = {
     "summary": "In two sentences, for somebody who was not there: what did users see, "
@@ -42,21 +39,6 @@ PROMPTS = {
     "went_wrong": "What made it longer or worse than it had to be? Describe the "
     "system, not people.",
 }
-
-
-class Parts(NamedTuple):
-    """What the sections are made of.
-
-    Attributes
-    ----------
-    diagnosis
-        The results.
-    verdict
-        What may be behind them.
-    """
-
-    diagnosis: Diagnosis
-    verdict: Triage
 
 
 def build_document(diagnosis: Diagnosis) -> Document:
@@ -72,29 +54,13 @@ def build_document(diagnosis: Diagnosis) -> Document:
     Document
         The report before it has a format, its fields as diagkit fills them.
     """
-    parts = Parts(diagnosis, weigh_diagnosis(diagnosis))
-    made = (make(parts) for make in SECTIONS)
-    findings = diagnosis.findings
+    account = Account(diagnosis)
+    made = (make(account) for make in SECTIONS)
     return Document(
         diagnosis.incident.title,
-        _lead(diagnosis),
+        account.lead,
         tuple(section for section in made if section),
-        rows_by_id(findings),
-    )
-
-
-def _lead(diagnosis: Diagnosis) -> str:
-    times = diagnosis.incident.logs["timestamp"].dropna()
-    counts = diagnosis.findings["severity"].astype("str").value_counts()
-    said = [
-        f"{counts[s]} {s}" for s in ("critical", "high", "medium", "low") if s in counts
-    ]
-    found = f"Findings: {', '.join(said)}." if said else "No findings."
-    if times.empty:
-        return found
-    return (
-        f"{found} The logs reach from {times.min():%Y-%m-%d %H:%M:%S} to "
-        f"{times.max():%Y-%m-%d %H:%M:%S} UTC."
+        rows_by_id(diagnosis.findings),
     )
 
 
@@ -103,40 +69,26 @@ def _field(name: str, text: str = "") -> Field:
     return Field(Narrative(name, default, digest(default)))
 
 
-def _summary(parts: Parts) -> Section:
-    findings = parts.diagnosis.findings
-    text = "" if len(findings) else "Nothing of what diagkit looks for was found."
-    verdict = f"What may be behind it: {parts.verdict.conclusion}."
-    return Section(
-        "summary",
-        "Summary",
-        paragraphs=tuple(one for one in (text, verdict) if one),
-        fields=(_field("summary"),),
-    )
+def _summary(account: Account) -> Section:
+    return Section("summary", "Summary", account.summary, fields=(_field("summary"),))
 
 
-def _impact(parts: Parts) -> Section:
-    findings = parts.diagnosis.findings
-    least = severity_rank(WORTH_A_SENTENCE)
-    rows = findings[findings["severity"].astype("str").map(severity_rank) >= least]
-    said = (f"{row.summary} [{row.id}]." for row in rows.itertuples())
-    return Section(
-        "impact",
-        "Impact",
-        paragraphs=tuple(f"{one[:1].upper()}{one[1:]}" for one in said),
-        fields=(_field("impact"),),
-    )
+def _impact(account: Account) -> Section:
+    points, fields = account.impact, (_field("impact"),)
+    return Section("impact", "Impact", points=points, fields=fields)
 
 
-def _timeline(parts: Parts) -> Section | None:
-    incident = parts.diagnosis.incident
-    moments = list_moments(parts.diagnosis)
+def _timeline(account: Account) -> Section | None:
+    incident = account.diagnosis.incident
+    moments = account.moments
     if moments.empty:
         return None
     frame = pd.DataFrame({"time (UTC)": moments["timestamp"]})
     if incident.display_zone != "UTC":
         local = moments["timestamp"].dt.tz_convert(incident.display_zone)
-        frame[f"time ({incident.display_zone})"] = local
+        # With its offset: an hour that a clock shows twice is told apart.
+        said = local.dt.strftime("%Y-%m-%d %H:%M:%S %z")
+        frame[f"time ({incident.display_zone})"] = said
     frame["event"] = moments["event"]
     frame["finding"] = moments["finding"]
     caption = "What is known to have happened"
@@ -147,23 +99,19 @@ def _timeline(parts: Parts) -> Section | None:
     )
 
 
-def _detection(parts: Parts) -> Section:
-    moments = list_moments(parts.diagnosis)
-    signs = moments[moments["finding"] != ""]
-    text = "No sign of it has a time."
-    if len(signs):
-        first = signs.iloc[0]
-        text = (
-            f"The first sign that has a time: {first['event']}, at "
-            f"{first['timestamp']:%Y-%m-%d %H:%M:%S} UTC [{first['finding']}]."
-        )
-    return Section("detection", "Detection", (text,), fields=(_field("detection"),))
+def _detection(account: Account) -> Section:
+    said, fields = (account.detection,), (_field("detection"),)
+    return Section("detection", "Detection", said, fields=fields)
 
 
-def _hypotheses(parts: Parts) -> Section:
-    verdict = parts.verdict
-    rows = verdict.hypotheses.assign(
-        confidence=[f"{100 * one:.0f} %" for one in verdict.hypotheses["confidence"]]
+def _hypotheses(account: Account) -> Section:
+    verdict = account.verdict
+    rows = verdict.hypotheses
+    claims = rows["summary"].str.partition(UNSETTLED)
+    # What is to be settled first stands in the summary, and below: not in each row.
+    rows = rows.assign(
+        confidence=[f"{100 * one:.0f} %" for one in rows["confidence"]],
+        summary=claims[0].mask(claims[2] != "", claims[0] + " (not sure yet)"),
     )
     columns = ("rank", "confidence", "area", "summary", "evidence_for")
     more = ("evidence_against", "refuted_by")
@@ -178,26 +126,37 @@ def _hypotheses(parts: Parts) -> Section:
     )
 
 
-def _cause(parts: Parts) -> Section:
-    return Section("cause", "Root cause and trigger", fields=(_field("cause"),))
+def _cause(account: Account) -> Section:
+    contributed = account.contributed
+    led = (
+        ("Found in code and infrastructure, and perhaps part of it:",)
+        if contributed
+        else ()
+    )
+    return Section(
+        "cause",
+        "Root cause and trigger",
+        (*account.trigger, *led),
+        points=contributed,
+        fields=(_field("cause"),),
+    )
 
 
-def _lessons(parts: Parts) -> Section:
+def _lessons(account: Account) -> Section:
     return Section(
         "lessons",
         "What went well, and what went wrong",
+        points=account.lessons,
         fields=(_field("went_well"), _field("went_wrong")),
     )
 
 
-def _actions(parts: Parts) -> Section:
-    findings = parts.diagnosis.findings
-    least = severity_rank(WORTH_A_SENTENCE)
-    rows = findings[findings["severity"].astype("str").map(severity_rank) >= least]
+def _actions(account: Account) -> Section:
+    rows = account.findings
     remedies = rows.groupby("remedy", sort=False)["id"].agg(", ".join)
     lines = ["| action | findings | owner | due |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| {escape_markdown(str(remedy))} | {ids} | | |"
+        f"| {escape_markdown(spell_out(str(remedy)), code=True)} | {ids} | | |"
         for remedy, ids in remedies.items()
     ]
     text = "\n".join(lines) if len(remedies) else "*No action follows from a finding.*"
@@ -209,17 +168,17 @@ def _actions(parts: Parts) -> Section:
     )
 
 
-def _findings(parts: Parts) -> Section | None:
+def _findings(account: Account) -> Section | None:
     columns = ("severity", "area", "summary", "evidence", "remedy", "id")
-    findings = parts.diagnosis.findings
+    findings = account.diagnosis.findings
     if findings.empty:
         return None
     table = make_table("Findings, the most severe first", findings, columns)
     return Section("findings", "Findings", tables=(table,))
 
 
-def _ports(parts: Parts) -> Section | None:
-    ports = parts.diagnosis.incident.ports
+def _ports(account: Account) -> Section | None:
+    ports = account.diagnosis.incident.ports
     if not ports.stacks:
         return None
     rows = document_ports(ports)
@@ -227,8 +186,8 @@ def _ports(parts: Parts) -> Section | None:
     return Section("ports", "Port map", tables=(table,))
 
 
-def _provenance(parts: Parts) -> Section:
-    incident: Incident = parts.diagnosis.incident
+def _provenance(account: Account) -> Section:
+    incident: Incident = account.diagnosis.incident
     contents = incident.contents
     hashes = contents["file"].map(lambda name: incident.hashes.get(name, "")[:16])
     used = contents[contents["used"]].assign(sha256=hashes)
@@ -248,7 +207,7 @@ def _provenance(parts: Parts) -> Section:
     return Section("provenance", "Provenance", (text,), tables=tuple(tables))
 
 
-SECTIONS: tuple[Callable[[Parts], Section | None], ...] = (
+SECTIONS: tuple[Callable[[Account], Section | None], ...] = (
     _summary,
     _impact,
     _timeline,
@@ -258,10 +217,10 @@ SECTIONS: tuple[Callable[[Parts], Section | None], ...] = (
     _lessons,
     _actions,
     _findings,
-    lambda parts: show_leaks(parts.diagnosis),
-    lambda parts: show_checkouts(parts.diagnosis),
-    lambda parts: show_requests(parts.diagnosis),
-    lambda parts: show_audit(parts.diagnosis),
+    lambda account: show_leaks(account.diagnosis),
+    lambda account: show_checkouts(account.diagnosis),
+    lambda account: show_requests(account.diagnosis),
+    lambda account: show_audit(account.diagnosis),
     _ports,
     _provenance,
 )

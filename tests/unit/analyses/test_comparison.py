@@ -86,9 +86,9 @@ def test_each_finding_has_its_sentence_and_new_ones_come_first(tmp_path: Path) -
     )
     assert rows["code"].tolist() == ["pool_exhausted", "connection_leak"]
     assert rows["summary"].tolist() == [
-        "times no connection was to be had: 0 in 1 hours before, 30 in 2 after: at "
+        "failed attempts to get a connection: 0 in 1 hours before, 30 in 2 after: at "
         "least 3.8 times as often",
-        "connections leaked: collected as garbage, never returned: 40 in 1 hours "
+        "connections leaked: garbage-collected, never returned: 40 in 1 hours "
         "before, 0 in 2 after: 0 times as often (0 to 0.048)",
     ]
 

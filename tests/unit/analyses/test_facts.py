@@ -68,10 +68,10 @@ def test_findings_are_known_by_code_and_by_code_and_signature(tmp_path: Path) ->
     known = facts(tmp_path, app_log=2 * text)
     name = name_finding("connection_leak", "sqlalchemy.gc_terminated")
     assert known["connection_leak"] == Fact(
-        "2 connections leaked: collected as garbage, never returned", name
+        "2 connections leaked: garbage-collected, never returned", name
     )
     assert str(known["connection_leak:sqlalchemy.gc_terminated"]) == (
-        "2 connections leaked: collected as garbage, never returned "
+        "2 connections leaked: garbage-collected, never returned "
         f"(sqlalchemy.gc_terminated) [{name}]"
     )
     # What happens in every healthy pool is no fact, nor is what came back after all.

@@ -130,8 +130,7 @@ def test_a_target_where_nobody_listens_is_weighed_as_the_table_says(
     assert rows[0]["confidence"] == 0.622
     name = name_finding("upstream_failed", "nginx.connect_failed")
     assert rows[0]["evidence_for"] == (
-        "2 times a server did not get through to the one behind it "
-        f"(nginx.connect_failed) [{name}]"
+        f"2 times a server could not reach its upstream (nginx.connect_failed) [{name}]"
     )
     assert rows[0]["evidence_against"] == ""
     assert rows[0]["refuted_by"].startswith("Something listens there")

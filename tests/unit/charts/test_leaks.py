@@ -48,7 +48,7 @@ def test_kinds_are_stacked_and_counted_in_the_legend() -> None:
     values, _, baseline = timeouts.get_data()
     assert values.tolist() == [2, 5, 0, 4]
     assert baseline.tolist() == [2, 0, 0, 3]
-    assert legend(ax)[:2] == ["connection leaked (5)", "no connection to be had (6)"]
+    assert legend(ax)[:2] == ["connection leaked (5)", "no connection available (6)"]
     assert leaks.get_hatch() != timeouts.get_hatch()
 
 

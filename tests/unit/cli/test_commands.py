@@ -34,7 +34,7 @@ def log(tmp_path: Path) -> Path:
 def test_leaks_prints_tables_for_people(log: Path, capsys) -> None:
     assert main(["leaks", str(log), "--tz", "UTC"]) == 0
     out, err = capsys.readouterr()
-    assert "1 time no connection was to be had" in out
+    assert "1 failed attempt to get a connection" in out
     assert "2025-11-25 22:00:00Z" in out
     assert "1 records read from 1 file(s)" in out
     assert err == ""

@@ -209,7 +209,7 @@ def test_cells_of_ones_own_stay_where_they_were(incident, tmp_path) -> None:
     path = tmp_path / "pm.ipynb"
     dk.render_report(incident(2), path)
     book = nbformat.read(path, as_version=4)
-    at = next(i for i, c in enumerate(book.cells) if c.id == "impact")
+    at = next(i for i, c in enumerate(book.cells) if c.id == "cause")
     own = nbformat.v4.new_code_cell("inc.logs.tail()", id="mine")
     book.cells.insert(at + 1, own)
     book.cells[at].source += "\n\nAnd three shops in Kingston."
@@ -219,11 +219,11 @@ def test_cells_of_ones_own_stay_where_they_were(incident, tmp_path) -> None:
     dk.render_report(incident(4), path)
     cells = nbformat.read(path, as_version=4).cells
     ids = [cell.id for cell in cells]
-    at = ids.index("impact")
+    at = ids.index("cause")
     assert "And three shops" not in cells[at].source
     assert "4 connections leaked" in cells[at].source
     # What a person changed in a cell of diagkit's is kept behind it.
-    assert ids[at + 1 : at + 3] == ["impact-edited", "mine"]
+    assert ids[at + 1 : at + 3] == ["cause-edited", "mine"]
     assert cells[at + 1].source.endswith("And three shops in Kingston.")
     assert cells[ids.index("parameters")].source == "folder = '../incidents/today'"
     dk.render_report(incident(4), path)

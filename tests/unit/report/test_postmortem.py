@@ -120,15 +120,20 @@ def test_the_page_is_readable_by_all(incident: dk.Incident, tmp_path: Path) -> N
     named = [attrs for attrs in page.all("table") if attrs.get("aria-label")]
     assert named == [{"aria-label": "Actions"}]
     assert len(page.all("caption")) == len(page.all("table")) - 1 > 3
-    anchors = {str(a["href"])[1:] for a in page.all("a")}
-    assert anchors == {str(s["id"]) for s in page.all("section")}
+    anchors = [str(a["href"])[1:] for a in page.all("a")]
+    listed = {str(row["id"]) for row in page.all("tr") if "id" in row}
+    assert listed == set(dk.rank_findings(incident)["id"])
+    # Each section stands in the contents, and each finding leads to its row.
+    assert set(anchors) == {str(s["id"]) for s in page.all("section")} | listed
+    ids = [str(attrs["id"]) for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
 
 
 def test_the_page_says_what_was_found(incident: dk.Incident, tmp_path: Path) -> None:
     text = " ".join(Page(render(incident, "html", tmp_path)).text.split())
-    assert "4 times no connection was to be had" in text
+    assert "4 failed attempts to get a connection" in text
     assert "Findings: 1 critical." in text
-    assert "2025-11-25 22:00:01 2025-11-25 23:00:01 deploy $x_{$ <b>" in text
+    assert "2025-11-25 22:00:01 2025-11-25 23:00:01 +0100 deploy $x_{$ <b>" in text
     assert "What was not used, and why" in text
 
 
