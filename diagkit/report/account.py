@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 # What is less severe stands in the table of findings alone.
 WORTH_A_SENTENCE = "medium"
-# What users and data suffered; findings of the other areas are what led to it.
+# What users and data suffered, by the areas of findings, and whatever their area by
+# their codes; all others are what led to it.
 SUFFERED = ("service", "data")
+MET = ("errors_unseen_by_backend", "upstream_unreachable", "stream_crashed")
 # So many findings make a summary.
 FIRST = 3
 WORD = re.compile(r"[a-z]+[ ,:]")
@@ -157,7 +159,8 @@ class Account:
 
     def _say_findings(self, *, suffered: bool) -> tuple[str, ...]:
         rows = self.findings
-        rows = rows[rows["area"].isin(SUFFERED) == suffered]
+        met = rows["area"].isin(SUFFERED) | rows["code"].isin(MET)
+        rows = rows[met == suffered]
         by_finding = self.moments.groupby("finding")["timestamp"]
         ends = {name: (part.min(), part.max()) for name, part in by_finding}
         columns = rows[["severity", "summary", "id"]].astype("str")

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from diagkit.errors import SourceFormatError
+from diagkit.errors import SourceAccessError, SourceFormatError
 from diagkit.report.document import Document, Field, summarise
-from diagkit.report.narratives import Narrative, find_changed, merge_narrative, unpack
+from diagkit.report.fields import join_fields, read_page, read_strays
+from diagkit.report.narratives import (
+    Narrative,
+    digest,
+    find_changed,
+    merge_narrative,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-# How a page stores what it needs when it is made again. What people write stands
-# between two comments in Markdown; HTML is not written in, and has it in the comment.
-FIELD = re.compile(
-    r"<!-- diagkit narrative (?P<data>\{[^\n]*?\}) -->\n(?P<text>.*?)\n?"
-    r"<!-- /diagkit -->",
-    re.DOTALL,
-)
-FINDINGS = re.compile(r"<!-- diagkit findings (\{[^\n]*?\}) -->")
 
 
 @dataclass(frozen=True)
@@ -37,11 +33,15 @@ class Kept:
         What was found: rows of FINDINGS by id; None where the report does not say.
     cells
         Cells of a notebook, as they are.
+    strays
+        What people wrote outside of the fields of a page, by the heading that it
+        stands under (empty above the first).
     """
 
     narratives: Mapping[str, Narrative] = field(default_factory=dict)
     findings: Mapping[str, Mapping[str, str]] | None = None
     cells: tuple[dict[str, Any], ...] = ()
+    strays: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_kept(path: Path) -> Kept:
@@ -55,20 +55,36 @@ def read_kept(path: Path) -> Kept:
     Returns
     -------
     Kept
-        Empty for a file that diagkit did not make.
+        Empty where there is no file, or an empty one.
 
     Raises
     ------
     SourceFormatError
-        If a notebook or a JSON report cannot be read: it is not overwritten then.
+        If it cannot be read, or diagkit did not make it: it is not overwritten then.
+    SourceAccessError
+        If the file cannot be opened.
     """
-    if not path.exists():
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Kept()
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror or error})"
+        raise SourceAccessError(msg) from None
+    if not data.strip():
         return Kept()
     try:
-        return parse_kept(path.read_bytes(), path.suffix)
+        kept = parse_kept(data, path.suffix)
     except ValueError as error:
         msg = f"{path}: is no report that can be read ({error}); move it away first"
         raise SourceFormatError(msg) from None
+    if kept.findings is None and not kept.narratives:
+        msg = (
+            f"{path}: is there already, and no report of diagkit's; name another file, "
+            "or move it away first"
+        )
+        raise SourceFormatError(msg)
+    return kept
 
 
 def parse_kept(data: bytes, suffix: str) -> Kept:
@@ -91,9 +107,15 @@ def parse_kept(data: bytes, suffix: str) -> Kept:
     ValueError
         If a notebook or a JSON report cannot be read.
     """
-    if suffix in READERS:
-        return READERS[suffix](json.loads(data))
-    return _read_page(data.decode("utf-8"))
+    # However an editor ends lines.
+    text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    if suffix in PAGES:
+        return PAGES[suffix](text)
+    try:
+        return READERS[suffix](json.loads(text))
+    except (AttributeError, KeyError, TypeError) as error:
+        msg = f"its JSON is of another kind: {error}"
+        raise ValueError(msg) from None
 
 
 def merge_document(document: Document, kept: Kept, *, accept: bool = False) -> Document:
@@ -116,64 +138,72 @@ def merge_document(document: Document, kept: Kept, *, accept: bool = False) -> D
     now = document.said
     before = now if kept.findings is None else summarise(kept.findings)
 
-    def merge(one: Field) -> Field:
-        name = one.narrative.id
-        narrative = merge_narrative(
-            one.narrative.text,
-            kept.narratives.get(name),
-            name,
-            before,
-            now,
-            accept=accept,
-        )
+    def merge(one: Field, stands: Narrative | None) -> Field:
+        default, name = one.narrative.text, one.narrative.id
+        narrative = merge_narrative(default, stands, name, before, now, accept=accept)
         return Field(narrative, tuple(find_changed(narrative, now)))
 
-    sections = (
-        replace(section, fields=tuple(map(merge, section.fields)))
-        for section in document.sections
-    )
+    def add(stands: Narrative) -> Field:
+        return merge(Field(Narrative(stands.id, "")), stands)
+
+    left = {name: one for name, one in kept.narratives.items() if one.edited}
+    strays = dict(kept.strays)
+    sections = []
+    for section in document.sections:
+        fields = []
+        for one in section.fields:
+            left.pop(one.narrative.id, None)
+            fields.append(merge(one, kept.narratives.get(one.narrative.id)))
+        # What stands above the first heading goes below it.
+        said = [strays.pop(head, "") for head in ("", section.heading)]
+        besides = _find_besides(section.id, left, said)
+        fields += [add(besides)] if besides.text else []
+        sections.append(replace(section, fields=tuple(fields)))
+    # Words of a section that is not there any more stand in the last one.
+    last = sections[-1]
+    rest = _find_besides("report", left, list(strays.values()))
+    gone = [*left.values(), *([rest] if rest.text else [])]
+    sections[-1] = replace(last, fields=(*last.fields, *map(add, gone)))
     return replace(document, sections=tuple(sections))
 
 
-def _narrative(data: Mapping[str, Any], text: str) -> Narrative:
-    return Narrative(
-        str(data["narrative"]),
-        text,
-        str(data.get("generated", "")),
-        str(data.get("written", "")),
-        dict(data.get("basis", {})),
-    )
+def _find_besides(
+    place: str, left: dict[str, Narrative], said: Iterable[str]
+) -> Narrative:
+    """Take what stands beside the fields of a section, as a field of its own."""
+    name = f"{place}_besides"
+    old = left.pop(name, Narrative(name, ""))
+    texts = dict.fromkeys(text for text in (old.text, *said) if text)
+    return replace(old, text="\n\n".join(texts), generated=digest(""))
 
 
-def _read_page(text: str) -> Kept:
-    found = {}
-    for match in FIELD.finditer(text):
-        for data in unpack([match["data"]]):
-            # A page of HTML has the text beside the data.
-            said = data.pop("text", match["text"])
-            found[data["narrative"]] = _narrative(data, said)
-    findings = unpack(match[1] for match in FINDINGS.finditer(text))
-    return Kept(found, findings[0] if findings else None)
+def _read_markdown(text: str) -> Kept:
+    return Kept(*read_page(text), strays=read_strays(text))
+
+
+def _read_html(text: str) -> Kept:
+    return Kept(*read_page(text))
 
 
 def _read_notebook(book: Any) -> Kept:
-    cells = tuple(book["cells"]) if isinstance(book, dict) and "cells" in book else ()
-    found = {}
-    for cell in cells:
-        data = cell.get("metadata", {}).get("diagkit", {})
-        if "narrative" in data:
-            found[data["narrative"]] = _narrative(data, join_source(cell))
+    cells = tuple(book.get("cells", ()))
+    found = (
+        (data, join_source(cell))
+        for cell in cells
+        if "narrative" in (data := cell.get("metadata", {}).get("diagkit", {}))
+    )
     findings = book.get("metadata", {}).get("diagkit", {}).get("findings")
-    return Kept(found, findings, cells)
+    return Kept(join_fields(found), findings, cells)
 
 
 def _read_json(body: Any) -> Kept:
-    rows = body.get("narratives", []) if isinstance(body, dict) else []
-    found = {row["narrative"]: _narrative(row, row["text"]) for row in rows}
-    findings = {str(row["id"]): row for row in body.get("findings", [])}
-    return Kept(found, findings)
+    found = ((row, row["text"]) for row in body.get("narratives", ()))
+    rows = body.get("findings")
+    findings = None if rows is None else {str(row["id"]): row for row in rows}
+    return Kept(join_fields(found), findings)
 
 
+PAGES = {".md": _read_markdown, ".html": _read_html}
 READERS = {".ipynb": _read_notebook, ".json": _read_json}
 
 

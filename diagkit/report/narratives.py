@@ -36,7 +36,10 @@ class Narrative:
     written
         Digest of the text when the report was made the last time.
     basis
-        What the findings said against which it was written: summaries by id.
+        What the findings said against which it was written: summaries by id; empty
+        text for one that is new since.
+    seen
+        The findings that there were when it was written; None where that is not known.
     """
 
     id: str
@@ -44,6 +47,7 @@ class Narrative:
     generated: str = ""
     written: str = ""
     basis: Mapping[str, str] = field(default_factory=dict)
+    seen: frozenset[str] | None = None
 
     @property
     def edited(self) -> bool:
@@ -55,6 +59,7 @@ class Narrative:
         data: dict[str, Any] = {"narrative": self.id, "generated": self.generated}
         if self.edited:
             data |= {"written": self.written, "basis": dict(self.basis)}
+            data |= {} if self.seen is None else {"seen": sorted(self.seen)}
         return data
 
 
@@ -138,7 +143,9 @@ def merge_narrative(
     Returns
     -------
     Narrative
-        Its basis is what it was written against.
+        Its basis is what it was written against. Where it is about all findings (it
+        names none, or stands where diagkit names them), those that are new since are
+        part of it.
     """
     if kept is None or not kept.edited:
         return Narrative(name, default, digest(default))
@@ -149,7 +156,16 @@ def merge_narrative(
     cited = CITED.findall(kept.text)
     ids = cited or (known if fresh or accept else kept.basis)
     basis = {key: known.get(key, "") for key in dict.fromkeys(ids)}
-    return replace(kept, generated=digest(default), written=text, basis=basis)
+    seen = frozenset(now if accept else before) if fresh or accept else kept.seen
+    about = CITED.findall(default) or ([] if cited else now)
+    basis |= {
+        key: ""
+        for key in about
+        if seen is not None and key in now and key not in seen and key not in basis
+    }
+    return replace(
+        kept, generated=digest(default), written=text, basis=basis, seen=seen
+    )
 
 
 def find_changed(narrative: Narrative, now: Mapping[str, str]) -> list[Claim]:

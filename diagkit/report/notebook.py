@@ -154,6 +154,9 @@ def _keep(cells: list[Cell], kept: Sequence[Cell]) -> list[Cell]:
             made[PARAMETERS]["source"] = cell.get("source", [])
         elif data is None:
             behind.setdefault(anchor, []).append(cell)
+        elif "narrative" in data and name in made:
+            # Pictures that were pasted into it.
+            made[name].update({k: cell[k] for k in ("attachments",) if k in cell})
         elif "cell" in data and data["cell"] != digest(join_source(cell)):
             behind.setdefault(name if name in made else anchor, []).append(_own(cell))
         if name in made:
@@ -161,6 +164,21 @@ def _keep(cells: list[Cell], kept: Sequence[Cell]) -> list[Cell]:
     found = list(behind.pop("", []))
     for cell in cells:
         found += [cell, *behind.get(cell["id"], [])]
+    return _name_apart(found, set(made))
+
+
+def _name_apart(cells: list[Cell], taken: set[str]) -> list[Cell]:
+    """Give each cell an id of its own: those of diagkit's keep theirs."""
+    found = []
+    for cell in cells:
+        name = cell.get("id") or "cell"
+        if "diagkit" not in cell.get("metadata", {}):
+            base, count = name, 1
+            while name in taken:
+                count += 1
+                name = f"{base[:58]}-{count}"
+        taken.add(name)
+        found.append({**cell, "id": name})
     return found
 
 

@@ -11,6 +11,7 @@ import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from diagkit.report.fields import mark_lines
 from diagkit.report.narratives import CITED, pack
 
 if TYPE_CHECKING:
@@ -75,11 +76,13 @@ def to_markdown(document: Document, footer: str) -> str:
         Text in which nothing from a log acts as Markdown or HTML.
     """
     clean = document.map_text(lambda text: escape_markdown(spell_out(text)))
-    return (
+    page = (
         _environment()
         .get_template("postmortem.md.jinja")
         .render(document=clean, footer=footer)
     )
+    # Of a report, in which people write, not of a review.
+    return page if document.findings is None else f"{page}{mark_lines(page)}\n"
 
 
 def spell_out(text: str) -> str:

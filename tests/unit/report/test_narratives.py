@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 
 import diagkit as dk
 from diagkit.cli import main
+from diagkit.report.fields import mark_lines, read_strays
 from diagkit.report.narratives import (
     Narrative,
     digest,
@@ -189,20 +190,187 @@ def test_words_of_a_notebook_stand_on_the_page(incident, tmp_path) -> None:
 def test_a_page_with_no_words_of_people(incident, tmp_path) -> None:
     with pytest.raises(dk.SourceNotFoundError, match="narrative names a report"):
         dk.render_report(incident(1), tmp_path / "a.md", narrative=tmp_path / "b.md")
-    # What diagkit did not make has nothing to keep.
-    other = tmp_path / "other.md"
-    other.write_text("# Something else\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", "# Something else\n"),
+        ("index.html", "<h1>Something else</h1>"),
+        ("data.json", '{"findings_of_mine": 1}'),
+        ("book.ipynb", '{"cells": [], "metadata": {}, "nbformat": 4}'),
+    ],
+)
+def test_what_diagkit_did_not_make_is_left_alone(incident, tmp_path, name, text):
+    other = tmp_path / name
+    other.write_text(text)
+    with pytest.raises(dk.SourceFormatError, match="no report of diagkit's; name"):
+        dk.render_report(incident(1), other)
+    assert other.read_text() == text
+    other.write_text("\n")
     dk.render_report(incident(1), other)
-    assert "Something else" not in other.read_text(encoding="utf-8")
+    assert other.stat().st_size > 1000
 
 
-@pytest.mark.parametrize("text", ["{", "[1", '{"cells": '])
+@pytest.mark.parametrize("text", ["{", "[1", "[1]", '{"cells": ', '{"cells": [1]}'])
 def test_a_damaged_notebook_is_not_overwritten(incident, tmp_path, text: str) -> None:
     path = tmp_path / "pm.ipynb"
     path.write_text(text)
     with pytest.raises(dk.SourceFormatError, match="move it away first"):
         dk.render_report(incident(1), path)
     assert path.read_text() == text
+
+
+def test_lines_that_an_editor_ends_otherwise_are_the_same(incident, tmp_path) -> None:
+    path = tmp_path / "pm.md"
+    dk.render_report(incident(3), path)
+    edit(path, "summary", WORDS)
+    page = path.read_bytes()
+    path.write_bytes(b"\xef\xbb\xbf" + page.replace(b"\n", b"\r\n"))
+    dk.render_report(incident(3), path)
+    assert read(path, "summary") == WORDS
+    assert b"\r" not in path.read_bytes()
+
+
+def test_words_beside_the_fields_of_a_page_stay_in_their_section(
+    incident, tmp_path
+) -> None:
+    path = tmp_path / "pm.md"
+    dk.render_report(incident(3), path)
+    page = path.read_text(encoding="utf-8")
+    page = page.replace("# in\n", "# in\n\nDraft of Kim's.\n", 1)
+    page = page.replace(
+        "## Detection\n", "## Detection\n\nThe pager rang.\n\n- twice\n"
+    )
+    page = page.replace(
+        "## Provenance\n", "## Follow-up\n\nOn Monday.\n\n## Provenance\n"
+    )
+    path.write_text(page, encoding="utf-8")
+    for leaks in (3, 5):
+        dk.render_report(incident(leaks), path)
+        assert read(path, "summary_besides") == "Draft of Kim's."
+        assert read(path, "detection_besides") == "The pager rang.\n\n- twice"
+        assert "## Follow-up\n\nOn Monday." in path.read_text(encoding="utf-8")
+    # They are held against the findings as all words are.
+    claims = dk.check_report(incident(6), path)
+    assert "detection_besides" in set(claims["narrative"])
+    # Taken out of their field, they are gone.
+    edit(path, "detection_besides", "")
+    dk.render_report(incident(5), path)
+    assert "The pager rang." not in path.read_text(encoding="utf-8")
+
+
+def test_a_field_whose_comments_are_broken_loses_no_words(incident, tmp_path) -> None:
+    path = tmp_path / "pm.md"
+    dk.render_report(incident(3), path)
+    edit(path, "summary", "The first words.")
+    edit(path, "impact", "The second words.")
+    edit(path, "detection", "The third words.")
+    page = path.read_text(encoding="utf-8")
+    page = page.replace("The first words.\n<!-- /diagkit -->", "The first words.")
+    opening = re.search(r"<!-- diagkit narrative [^\n]*\nThe second", page)
+    assert opening is not None
+    page = page.replace(opening[0], "The second")
+    path.write_text(page, encoding="utf-8")
+    dk.render_report(incident(3), path)
+    assert read(path, "summary_besides") == "The first words."
+    assert read(path, "impact_besides") == "The second words."
+    assert read(path, "detection") == "The third words."
+
+
+@pytest.mark.parametrize("ending", [".ipynb", ".md"])
+def test_a_field_that_was_copied_or_split_keeps_both(incident, tmp_path, ending):
+    path = tmp_path / f"pm{ending}"
+    dk.render_report(incident(3), path)
+    edit(path, "cause", "The first half.")
+    if ending == ".ipynb":
+        book = nbformat.read(path, as_version=4)
+        at = next(i for i, c in enumerate(book.cells) if c.id == "cause-cause")
+        twin = nbformat.from_dict(
+            {**book.cells[at], "id": "b", "source": "The second."}
+        )
+        book.cells.insert(at + 1, twin)
+        nbformat.write(book, path)
+    else:
+        page = path.read_text(encoding="utf-8")
+        field = re.search(r"<!-- diagkit [^\n]*\nThe first half.\n<!-- /\w+ -->", page)
+        assert field is not None
+        twin = field[0].replace("The first half.", "The second.")
+        path.write_text(page.replace(field[0], f"{field[0]}\n\n{twin}"))
+    dk.render_report(incident(3), path)
+    assert read(path, "cause") == "The first half.\n\nThe second."
+
+
+@pytest.mark.parametrize("ending", [".ipynb", ".md"])
+def test_what_is_new_marks_the_words_on_all_that_was_found(
+    incident, tmp_path, ending
+) -> None:
+    path = tmp_path / f"pm{ending}"
+    made = incident(3)
+    dk.render_report(made, path)
+    edit(path, "summary", "One thing went wrong.")
+    edit(path, "cause", f"The export [{leak_id(made)}].")
+    edit(path, "actions", f"| fix it | {leak_id(made)} | Kim | Friday |")
+    dk.render_report(made, path)
+    with (tmp_path / "in" / "api.log").open("a", encoding="utf-8") as log:
+        log.write(
+            "2025-11-24 11:00:00 [ERROR] a.b: QueuePool limit of size 5 overflow "
+            "10 reached, connection timed out, timeout 30.00\n"
+        )
+    now = dk.open_incident(tmp_path / "in")
+    for _ in range(2):
+        claims = dk.check_report(now, path)
+        new = claims[claims["finding"].str.startswith("pool_exhausted-")]
+        # The cause names its finding; summary and actions are about all of them.
+        assert set(new["narrative"]) >= {"summary", "actions"}
+        assert "cause" not in set(new["narrative"])
+        dk.render_report(now, path)
+    dk.render_report(now, path, accept=True)
+    assert len(dk.check_report(now, path)) == 0
+
+
+def test_words_on_a_part_that_is_gone_are_kept(incident, tmp_path) -> None:
+    path = tmp_path / "pm.md"
+    folder = tmp_path / "in"
+    incident(2)
+    compose = folder / "compose.yaml"
+    compose.write_text("services: {web: {image: nginx, ports: ['80:80']}}\n")
+    dk.render_report(dk.open_incident(folder), path)
+    page = path.read_text(encoding="utf-8")
+    page = page.replace("## Port map\n", "## Port map\n\nWe moved it to 81.\n")
+    path.write_text(page, encoding="utf-8")
+    dk.render_report(dk.open_incident(folder), path)
+    assert read(path, "ports_besides") == "We moved it to 81."
+    compose.unlink()
+    dk.render_report(dk.open_incident(folder), path)
+    assert "## Port map" not in path.read_text(encoding="utf-8")
+    assert read(path, "ports_besides") == "We moved it to 81."
+
+
+def test_pictures_and_cells_of_ones_own_are_kept_whole(incident, tmp_path) -> None:
+    path = tmp_path / "pm.ipynb"
+    dk.render_report(incident(2), path)
+    book = nbformat.read(path, as_version=4)
+    cell = next(c for c in book.cells if c.id == "cause-cause")
+    cell.source = "![board](attachment:board.png)"
+    cell.attachments = {"board.png": {"image/png": "iVBORw0KGgo="}}
+    nbformat.write(book, path)
+    for words in ("first", "second"):
+        dk.render_report(incident(2), path)
+        book = nbformat.read(path, as_version=4)
+        changed = next(c for c in book.cells if c.id == "impact")
+        changed.source += f"\n\nSee the {words}."
+        nbformat.write(book, path)
+    dk.render_report(incident(2), path)
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    cells = {c.id: c for c in book.cells}
+    assert len(cells) == len(book.cells)
+    assert cells["cause-cause"].attachments == {
+        "board.png": {"image/png": "iVBORw0KGgo="}
+    }
+    assert cells["impact-edited"].source.endswith("See the second.")
+    assert cells["impact-edited-2"].source.endswith("See the first.")
 
 
 def test_cells_of_ones_own_stay_where_they_were(incident, tmp_path) -> None:
@@ -277,6 +445,24 @@ def test_words_without_an_id_stand_for_all_that_was_found(first, then) -> None:
     kept = Narrative("x", "words", digest("prompt"))
     merged = merge_narrative("prompt", kept, "x", name, now)
     changed = {claim.finding for claim in find_changed(merged, now)}
-    assert changed == {key for key, said in name.items() if now.get(key) != said}
+    every = {**name, **now}
+    assert changed == {key for key in every if now.get(key) != name.get(key)}
     accepted = merge_narrative("prompt", kept, "x", name, now, accept=True)
     assert find_changed(accepted, now) == []
+
+
+LINE = st.text("abc #-|*<>_", min_size=1, max_size=12).filter(
+    lambda t: set(t) & set("abc")
+)
+
+
+@given(added=st.lists(st.tuples(st.integers(0, 9), LINE), max_size=6))
+def test_lines_of_people_are_told_from_those_of_diagkit(added) -> None:
+    page = ["# Of 1", "", "## Impact 2", "", "- 3 things", "| 4 | 5 |", "", "## End 6"]
+    marks = mark_lines("\n".join(page))
+    lines = list(page)
+    for place, line in added:
+        lines.insert(min(place, len(lines)), line)
+    strays = read_strays("\n".join([*lines, marks]))
+    found = [line for text in strays.values() for line in text.splitlines() if line]
+    assert sorted(map(str.strip, found)) == sorted(line.strip() for _, line in added)

@@ -178,7 +178,10 @@ def test_nothing_is_left_half_written(
     incident: dk.Incident, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out.html"
-    output.write_text("before")
+    before = render(incident, "html", tmp_path)
+    with (tmp_path / "in" / "api.log").open("a", encoding="utf-8") as log:
+        log.write("2025-11-25 22:09:00 [ERROR   ] a.b: QueuePool limit of size 5\n")
+    incident = dk.open_incident(tmp_path / "in")
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -186,7 +189,7 @@ def test_nothing_is_left_half_written(
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(dk.SourceAccessError, match="No space left on device"):
         dk.render_report(incident, output)
-    assert output.read_text() == "before"
+    assert output.read_text(encoding="utf-8") == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out.html"]
 
 
