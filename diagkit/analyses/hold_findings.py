@@ -74,15 +74,50 @@ def check_holds(
     return build_findings([*_leaks(checkouts), *_held(checkouts, activity)])
 
 
+def group_lost(checkouts: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Group the checkouts that were lost by who lost them.
+
+    Parameters
+    ----------
+    checkouts
+        CHECKOUTS.
+
+    Yields
+    ------
+    tuple of str and pandas.DataFrame
+        The holder, as findings name it, and its rows.
+    """
+    lost = checkouts[checkouts["outcome"].astype("str") == LEAKED]
+    by = name_places(checkouts["holder"]).fillna(UNATTRIBUTED).loc[lost.index]
+    for name, rows in lost.groupby(by):
+        yield str(name), rows
+
+
+def name_lost(holder: str) -> str:
+    """Return what the finding on a holder's lost connections is about.
+
+    Parameters
+    ----------
+    holder
+        As `group_lost` names it.
+
+    Returns
+    -------
+    str
+        The subject that its id is made of.
+    """
+    return f"holder {holder}"
+
+
 def _leaks(checkouts: pd.DataFrame) -> Iterator[Finding]:
     places = checkouts.assign(holder=name_places(checkouts["holder"]))
     table = count_holds(places, by="holder")
     table[["low", "high"]] = 100 * table[["leak_low", "leak_high"]]
-    lost = checkouts["outcome"].astype("str") == LEAKED
+    parts = dict(group_lost(checkouts))
     for row in table[table["leaked"] > 0].itertuples():
         name = str(row.name)
         every = checkouts[places["holder"].fillna(UNATTRIBUTED) == name]
-        own = every[lost.loc[every.index]]
+        own = parts[name]
         operations = own["operation"].fillna(UNATTRIBUTED).value_counts()
         said = ", ".join(f"{n} in {what}" for what, n in operations.head(3).items())
         cadence, onset = find_cadence(own), find_onset(every)
@@ -92,7 +127,7 @@ def _leaks(checkouts: pd.DataFrame) -> Iterator[Finding]:
         lines = own["holder"].fillna(UNATTRIBUTED).drop_duplicates().sort_values()
         yield Finding(
             code="recorded_leak",
-            subject=f"holder {name}",
+            subject=name_lost(name),
             area="code",
             severity="high",
             summary=f"{' and '.join(lines)} left {row.leaked} of {row.checkouts} "

@@ -46,7 +46,7 @@ def check_pool(pool: pd.DataFrame) -> pd.DataFrame:
     >>> pool = POOL.build({"timestamp": times, "pool": "app", "size": 5,
     ...                    "max_overflow": 0, "checked_out": [1, 2, 2]})
     >>> check_pool(pool)["summary"].tolist()
-    ["2 connections of pool 'app' were still out at the end"]
+    ["at least 2 connections of pool 'app' stayed out to the end"]
     """
     POOL.check(pool)
     findings = []
@@ -61,11 +61,29 @@ def check_pool(pool: pd.DataFrame) -> pd.DataFrame:
     return build_findings(findings)
 
 
-def _saturated(name: str, samples: pd.DataFrame) -> list[Finding]:
+def is_full(samples: pd.DataFrame) -> pd.Series:
+    """Tell the samples of pools in which no connection was left.
+
+    Parameters
+    ----------
+    samples
+        POOL.
+
+    Returns
+    -------
+    pandas.Series
+        Of bool; a sample of a pool whose limits are not known is none.
+    """
     capacity = samples["size"] + samples["max_overflow"]
-    full = samples[(samples["checked_out"] >= capacity).fillna(False).astype(bool)]
+    full: pd.Series = samples["checked_out"] >= capacity
+    return full.fillna(False).astype(bool)
+
+
+def _saturated(name: str, samples: pd.DataFrame) -> list[Finding]:
+    full = samples[is_full(samples)]
     if full.empty:
         return []
+    capacity = samples["size"] + samples["max_overflow"]
     share = len(full) / len(samples)
     return [
         Finding(
@@ -100,8 +118,7 @@ def _held(name: str, samples: pd.DataFrame) -> list[Finding]:
             subject=f"pool {name}",
             area="code",
             severity="medium",
-            summary=f"{least} {noun} of pool {name!r} "
-            f"{'was' if least == 1 else 'were'} still out at the end",
+            summary=f"at least {least} {noun} of pool {name!r} stayed out to the end",
             evidence=f"never below {least} out in the last {held_s:.0f} s: "
             f"{_span(since['timestamp'])}",
             remedy="Compare with the leaks that the log names: a sync leak, or a "

@@ -8,7 +8,7 @@ from diagkit.frames.findings import FINDINGS, rows_by_id, severity_rank
 from diagkit.frames.reviews import CHANGES, DIFFERENCES, REVIEWS, STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import pandas as pd
 
@@ -34,8 +34,9 @@ def compare_findings(
         CHANGES: one row a finding of either, what is new or worse first. A finding is
         the same where severity and summary are. It is ``disputed`` where somebody
         disputes what it says now, ``outdated`` where somebody decided on what it does
-        not say any more, and ``accepted`` where somebody accepts what it says now; of
-        one person the last decision counts.
+        not say any more (or on another severity), and ``accepted`` where somebody
+        accepts what it says now; of one person the last decision counts, and of two
+        that were made on two branches a dispute.
 
     Raises
     ------
@@ -66,26 +67,46 @@ def compare_findings(
     return CHANGES.order(frame, change=DIFFERENCES, state=STATES)
 
 
-def decide(reviews: Iterable[Row], now: str) -> str:
+def decide(reviews: Iterable[Row], now: Row) -> str:
     """Return what people think of a finding.
 
     Parameters
     ----------
     reviews
-        Rows of REVIEWS on this finding; their order matters only among those of one
-        person, since that of others is lost when branches are merged.
+        Rows of REVIEWS on this finding; their order is of no matter, since it is lost
+        when branches are merged.
     now
-        What the finding says.
+        The finding, as a row of FINDINGS; empty for one that is gone.
 
     Returns
     -------
     str
         One of `STATES`.
     """
-    standing = {r["by"]: r for r in reviews if r["decision"] != "comment"}.values()
-    if any(r["decision"] == "dispute" and r["said"] == now for r in standing):
+    standing: dict[str, Row] = {}
+    for review in reviews:
+        before = standing.get(review["by"])
+        if review["decision"] != "comment" and (
+            before is None or _order(review) > _order(before)
+        ):
+            standing[review["by"]] = review
+    return _judge(standing.values(), now)
+
+
+def _order(review: Row) -> tuple[int, bool]:
+    return int(review["turn"]), review["decision"] == "dispute"
+
+
+def _holds(review: Row, now: Row) -> bool:
+    """Tell whether a finding says what somebody decided on."""
+    level = review["severity"] or now.get("severity", "")
+    return (review["said"], level) == (now.get("summary", ""), now.get("severity", ""))
+
+
+def _judge(standing: Collection[Row], now: Row) -> str:
+    if any(r["decision"] == "dispute" and _holds(r, now) for r in standing):
         return "disputed"
-    if any(r["said"] != now for r in standing):
+    if not all(_holds(r, now) for r in standing):
         return "outdated"
     return "accepted" if standing else "open"
 
@@ -99,7 +120,7 @@ def _compare(key: str, was: Row, now: Row, reviews: list[Row]) -> dict[str, str]
         "severity_now": now.get("severity", ""),
         "before": before,
         "now": after,
-        "state": decide(reviews, after),
+        "state": decide(reviews, now),
         "reviews": "; ".join(dict.fromkeys(map(_say, reviews))),
     }
 

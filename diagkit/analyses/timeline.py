@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from diagkit.analyses.hold_findings import group_lost, name_lost
 from diagkit.analyses.kinds import CODES, count_words
 from diagkit.analyses.leak_findings import SILENT
+from diagkit.analyses.pool import is_full
 from diagkit.frames.findings import name_finding
 from diagkit.frames.moments import MOMENTS
 
@@ -30,8 +32,9 @@ def list_moments(diagnosis: Diagnosis) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        MOMENTS, in order of time: the marks, the first and the last event of each known
-        failure, the first and the last request that failed by each observer.
+        MOMENTS, in order of time: the marks; the first and the last event of each known
+        failure, request that failed by an observer, connection that a holder lost, and
+        sample of a pool that had none left.
 
     Examples
     --------
@@ -41,7 +44,8 @@ def list_moments(diagnosis: Diagnosis) -> pd.DataFrame:
     >>> found.loc[0, "event"]
     'first of 46 requests that failed (client)'
     """
-    found = [*_marks(diagnosis), *_failures(diagnosis), *_requests(diagnosis)]
+    parts = (_marks, _failures, _requests, _losses, _full_pools)
+    found = [moment for part in parts for moment in part(diagnosis)]
     columns = {
         name: [row[i] for row in found]
         for i, name in enumerate(("timestamp", "event", "finding"))
@@ -58,7 +62,7 @@ def _marks(diagnosis: Diagnosis) -> Iterator[Moment]:
 
 def _failures(diagnosis: Diagnosis) -> Iterator[Moment]:
     leaks = diagnosis.leaks
-    leaks = leaks[leaks["timestamp"].notna() & ~leaks["kind"].isin(list(SILENT))]
+    leaks = leaks[~leaks["kind"].isin(list(SILENT))]
     by = ["kind", "signature"]
     known = diagnosis.findings.set_index("id")["code"]
     times = leaks.astype(dict.fromkeys(by, "str")).groupby(by)["timestamp"]
@@ -76,7 +80,7 @@ def _failures(diagnosis: Diagnosis) -> Iterator[Moment]:
 
 def _requests(diagnosis: Diagnosis) -> Iterator[Moment]:
     http = diagnosis.incident.http
-    failed = http[http["timestamp"].notna() & ~(http["status"] < 500).fillna(False)]
+    failed = http[~(http["status"] < 500).fillna(False).astype(bool)]
     subjects = {
         "client": name_finding("errors_unseen_by_backend", "clients"),
         "proxy": name_finding("upstream_unreachable", "proxy"),
@@ -90,9 +94,32 @@ def _requests(diagnosis: Diagnosis) -> Iterator[Moment]:
         yield from _ends(part, words, finding if finding in known else "")
 
 
+def _losses(diagnosis: Diagnosis) -> Iterator[Moment]:
+    for holder, rows in group_lost(diagnosis.incident.checkouts):
+        one = f"connection{'' if len(rows) == 1 else 's'}"
+        words = f"{one} that {holder} took and lost"
+        name = name_finding("recorded_leak", name_lost(holder))
+        yield from _ends(rows["checked_out_at"], words, name)
+
+
+def _full_pools(diagnosis: Diagnosis) -> Iterator[Moment]:
+    pool = diagnosis.incident.pool
+    full = pool[is_full(pool)]
+    for name, rows in full.groupby(full["pool"].astype("str")):
+        words = f"sample{'' if len(rows) == 1 else 's'} of pool {name!r} with none left"
+        finding = name_finding("pool_saturated", f"pool {name}")
+        yield from _ends(rows["timestamp"], words, finding)
+
+
 def _ends(times: pd.Series, words: str, finding: str) -> Iterator[Moment]:
-    if len(times) == 1:
-        yield times.iloc[0], words, finding
+    """Tell the first and the last of some events, and how many have no time."""
+    known = times.dropna()
+    undated = len(times) - len(known)
+    more = f"; {undated} without a time" if undated else ""
+    if known.empty:
         return
-    yield times.min(), f"first of {len(times)} {words}", finding
-    yield times.max(), f"last of {len(times)} {words}", finding
+    if len(times) == 1:
+        yield known.iloc[0], words, finding
+        return
+    yield known.min(), f"first of {len(times)} {words}{more}", finding
+    yield known.max(), f"last of {len(times)} {words}{more}", finding

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.axes import Axes
+
+# Where pictures go, not how they look: as the session has it.
+KEPT = ("backend", "backend_fallback", "interactive", "toolbar", "datapath")
+
+
+@contextmanager
+def plain_style() -> Iterator[None]:
+    """Draw as matplotlib does by itself, whatever the machine's own style is.
+
+    Examples
+    --------
+    >>> import matplotlib as mpl
+    >>> with mpl.rc_context({"axes.facecolor": "yellow"}), plain_style():
+    ...     mpl.rcParams["axes.facecolor"]
+    'white'
+    """
+    own = {k: v for k, v in mpl.rcParamsDefault.items() if k not in KEPT}
+    with mpl.rc_context(own):
+        yield
 
 
 def to_png(ax: Axes, dpi: int = 110) -> bytes:

@@ -73,5 +73,7 @@ def _add(path: Path) -> str:
         return "as it is to be"
     if path.name != ".gitattributes":
         return "differs: left as it is"
-    write_whole(path, b"\n".join([*known, *missing, b""]))
+    # As its lines end already.
+    end = b"\r\n" if b"\r\n" in there else b"\n"
+    write_whole(path, end.join([*known, *missing, b""]))
     return "lines added"

@@ -51,8 +51,10 @@ def report(
     Example: diagkit report incidents/2025-11-24 -o postmortem.html --fail-on critical
     """
     diagnosis = dk.analyse_incident(dk.open_incident(incident))
+    # An empty variable is no key: what it makes could be tried out by anybody.
+    key = os.environ.get(redact_key_env) or None
     if check:
-        claims = dk.check_report(diagnosis, output)
+        claims = dk.check_report(diagnosis, output, redact=redact, redact_key=key)
         said = f"{len(claims)} of its claims no longer hold" if len(claims) else "holds"
         show(
             [Section("Claims", claims, ("narrative", "summary"))],
@@ -65,7 +67,7 @@ def report(
         diagnosis,
         output,
         redact=redact,
-        redact_key=os.environ.get(redact_key_env),
+        redact_key=key,
         narrative=narrative,
         accept=accept,
     )

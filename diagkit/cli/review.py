@@ -10,10 +10,12 @@ import typer
 import diagkit as dk
 from diagkit.cli.output import JsonOption, Section, show
 from diagkit.errors import suggest
-from diagkit.report.reviewing import count_changes
+from diagkit.report.reviewing import check_format, count_changes
 from diagkit.report.sidecar import ask_git, name_sidecar
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pandas as pd
 
 # What a reviewer has agreed to, or need not.
@@ -73,6 +75,12 @@ def review(
     where = reviews or name_sidecar(_path(last))
     changes = dk.compare_findings(before, now, dk.read_reviews(where))
     decisions = {"accept": accept, "dispute": dispute, "comment": on}
+    # What cannot be done is told before anything is written down.
+    if output is not None:
+        check_format(output)
+    if comment and not any(decisions.values()):
+        msg = "--comment: say on which finding, with --accept, --dispute or --on"
+        raise dk.SettingError(msg)
     if any(decisions.values()):
         _decide(where, decisions, changes, by=by, comment=comment)
         changes = dk.compare_findings(before, now, dk.read_reviews(where))
@@ -111,7 +119,12 @@ def _open(changes: pd.DataFrame) -> pd.Series:
 def _path(run: str) -> Path:
     """Return where a run stands; one of a revision, in the working tree."""
     path = Path(run)
-    return path if path.exists() or ":" not in run else Path(run.partition(":")[2])
+    if path.exists() or ":" not in run:
+        return path
+    file = run.partition(":")[2]
+    # As git reads it: from here where it begins with a dot, else from the root.
+    root = ask_git("rev-parse", "--show-cdup", folder=Path())
+    return Path(file) if file.startswith(("./", "../")) else Path(root) / file
 
 
 def _name(base: str, head: str) -> dict[str, str]:
@@ -136,7 +149,8 @@ def _decide(
     by: str | None,
     comment: str,
 ) -> None:
-    said = dict(zip(changes["finding"], changes["now"], strict=True))
+    rows = changes.set_index("finding")[["now", "severity_now"]].astype("str")
+    said = {key: (now, level) for key, now, level in rows.itertuples(name=None)}
     who = by or ask_git("config", "user.name", folder=Path())
     if not who:
         msg = "nobody decides: say who with --by, or set git's user.name"
@@ -151,15 +165,18 @@ def _decide(
         for key in keys or ()
     ]
     for decision, key in known:
-        dk.add_review(where, key, decision, by=who, text=comment, said=said[key])
+        now, level = said[key]
+        dk.add_review(
+            where, key, decision, by=who, text=comment, said=now, severity=level
+        )
 
 
-def _find(key: str, said: dict[str, str]) -> str:
-    found = [one for one in said if one.startswith(key)]
+def _find(key: str, said: Collection[str]) -> str:
+    found = [one for one in said if key and one.startswith(key)]
     if key in said or len(found) == 1:
         return key if key in said else found[0]
     if found:
         msg = f"{key} begins the ids of {len(found)} findings: {', '.join(found)}"
     else:
-        msg = f"{key} is the id of no finding of the two runs{suggest(key, said)}"
+        msg = f"{key!r} is the id of no finding of the two runs{suggest(key, said)}"
     raise dk.SettingError(msg)

@@ -12,7 +12,7 @@ from diagkit.errors import SettingError, suggest
 from diagkit.frames.contract import Column, Contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 AREAS = ("infrastructure", "service", "logs", "code", "data")
@@ -160,6 +160,27 @@ def rows_by_id(findings: pd.DataFrame) -> dict[str, dict[str, str]]:
     rows = findings.astype("str").itertuples(index=False, name=None)
     made = (dict(zip(names, row, strict=True)) for row in rows)
     return {row["id"]: row for row in made}
+
+
+def say_finding(row: Mapping[str, str]) -> str:
+    """Return what a finding says and how severe it is: what words on it hold for.
+
+    Parameters
+    ----------
+    row
+        Of FINDINGS, as `rows_by_id` gives it; empty for one that is not there.
+
+    Returns
+    -------
+    str
+        Empty for one that is not there.
+
+    Examples
+    --------
+    >>> say_finding({"summary": "3 connections leaked", "severity": "high"})
+    '3 connections leaked (high)'
+    """
+    return f"{row['summary']} ({row['severity']})" if row else ""
 
 
 def severity_rank(severity: str) -> int:

@@ -10,6 +10,7 @@ from diagkit.frames.contract import UTC_TIME, Column, Contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import pandas as pd
 
@@ -77,6 +78,8 @@ class Incident:
         MARKS: what happened, and when.
     targets
         What clients use and `probe` may be given; opening an incident asks none.
+    folder
+        Where it is; None for one that was put together from frames.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Incident:
     marks: pd.DataFrame = field(repr=False)
     readers: Readers = field(repr=False)
     targets: tuple[Target, ...] = ()
+    folder: Path | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def logs(self) -> pd.DataFrame:

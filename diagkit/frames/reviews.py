@@ -31,5 +31,7 @@ REVIEWS = Contract(
         Column("by", "str", False, "", "who"),
         Column("text", "str", False, "", "why; may be empty"),
         Column("said", "str", False, "", "what the finding said then"),
+        Column("severity", "str", False, "", "its severity then; empty: any"),
+        Column("turn", "int64", False, "", "of decisions on one finding, which one"),
     ),
 )

@@ -62,7 +62,8 @@ class Account:
         """The most severe findings, and what is likely behind them."""
         cause, _, unsettled = self._best["summary"].partition(UNSETTLED)
         held = (
-            f"It is given no more than even odds while this is open: {unsettled}"
+            "It is given no more than even odds, since these checks of the "
+            f"infrastructure failed or were not made: {unsettled}"
             if unsettled
             else ""
         )
@@ -155,7 +156,12 @@ class Account:
         if best["code"] == "undetermined":
             return _end(_begin(cause))
         sure = f"{100 * best['confidence']:.0f} %"
-        return f"Likely cause ({sure}): {cause}. For it: {_end(best['evidence_for'])}"
+        rows = self.verdict.hypotheses.iloc[1:]
+        rivals = rows.loc[rows["confidence"] == best["confidence"], "summary"]
+        others = "; ".join(one.partition(UNSETTLED)[0] for one in rivals)
+        as_likely = f" As likely: {others}." if others else ""
+        said = f"Likely cause ({sure}): {cause}. For it: {_end(best['evidence_for'])}"
+        return f"{said}{as_likely}"
 
     def _say_findings(self, *, suffered: bool) -> tuple[str, ...]:
         rows = self.findings

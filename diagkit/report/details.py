@@ -57,7 +57,8 @@ def show_leaks(diagnosis: Diagnosis) -> Section:
         pictures=(
             Picture(
                 to_png(axes),
-                f"Events over time, stacked by kind. {title}.",
+                f"Events over time, stacked by kind. {title}"
+                f"{_cite(diagnosis, 'connection_leak')}.",
                 "leaks = dk.find_leaks(inc.logs)\n"
                 "line = dk.analyse_incident(inc).line\n"
                 "dk.plot_leaks(line, pool=inc.pool, marks=inc.marks)",
@@ -109,7 +110,8 @@ def show_checkouts(diagnosis: Diagnosis) -> Section | None:
         pictures=(
             Picture(
                 to_png(axes),
-                f"A row a line of code, a bar a checkout. {title}.",
+                f"A row a line of code, a bar a checkout. {title}"
+                f"{_cite(diagnosis, 'recorded_leak')}.",
                 "dk.plot_holders(inc.checkouts)",
             ),
         ),
@@ -176,14 +178,16 @@ def show_audit(diagnosis: Diagnosis) -> Section | None:
         "Percentages and NULL execution_started_at",
         paragraphs=(
             f"{int(projects['null'].sum())} of {len(projects)} projects have no "
-            "execution_started_at. Each policy below is a rule by which the dashboard, "
-            "or a query written by hand, turns the same tasks into a percentage; the "
-            "effect is the difference to the best evidence, in percentage points.",
+            f"execution_started_at{_cite(diagnosis, 'null_started_at')}. Each policy "
+            "below is a rule by which the dashboard, or a query written by hand, turns "
+            "the same tasks into a percentage; the effect is the difference to the "
+            "best evidence, in percentage points.",
         ),
         pictures=(
             Picture(
                 to_png(axes),
-                f"What each rule shows. {title}.",
+                f"What each rule shows. {' '.join(title.split())}"
+                f"{_cite(diagnosis, 'null_started_at')}.",
                 "audit = dk.audit_started_at(inc.progress)\ndk.plot_started_at(audit)",
             ),
             Picture(
@@ -207,6 +211,13 @@ def show_audit(diagnosis: Diagnosis) -> Section | None:
             ),
         ),
     )
+
+
+def _cite(diagnosis: Diagnosis, code: str) -> str:
+    """Name the findings of a code behind a sentence whose numbers are theirs."""
+    findings = diagnosis.findings
+    names = findings.loc[findings["code"] == code, "id"]
+    return f" [{'], ['.join(names)}]" if len(names) else ""
 
 
 def _rules(matches: pd.DataFrame) -> tuple[Table, ...]:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from diagkit.frames.findings import say_finding
+from diagkit.report.narratives import digest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -116,7 +119,7 @@ class Document:
 
     @property
     def said(self) -> dict[str, str]:
-        """What the findings say: summaries by id."""
+        """What the findings say: summaries and severities by id."""
         return summarise(self.findings or {})
 
     @property
@@ -145,6 +148,29 @@ class Document:
             sections=tuple(_map_section(section, change) for section in self.sections),
         )
 
+    def count(self, part: str) -> int:
+        """Count how often something stands in the report's text.
+
+        Parameters
+        ----------
+        part
+            What is looked for.
+
+        Returns
+        -------
+        int
+            In all that is shown, but for pictures.
+        """
+        count = 0
+
+        def look(text: str) -> str:
+            nonlocal count
+            count += text.count(part)
+            return text
+
+        self.map_text(look).map_words(look)
+        return count
+
     def map_words(self, change: Callable[[str], str]) -> Document:
         """Return the document with what people wrote changed by a function.
 
@@ -162,7 +188,12 @@ class Document:
         def words(one: Field) -> Field:
             narrative = one.narrative
             text = change(narrative.text)
-            return replace(one, narrative=replace(narrative, text=text))
+            # It is the same text, to whoever reads this report again.
+            if narrative.edited:
+                changed = replace(narrative, text=text, written=digest(text))
+            else:
+                changed = replace(narrative, text=text, generated=digest(text))
+            return replace(one, narrative=changed)
 
         sections = (
             replace(section, fields=tuple(map(words, section.fields)))
@@ -182,9 +213,9 @@ def summarise(findings: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     Returns
     -------
     dict
-        Summaries by id.
+        Summaries and severities by id.
     """
-    return {key: row["summary"] for key, row in findings.items()}
+    return {key: say_finding(row) for key, row in findings.items()}
 
 
 def make_table(

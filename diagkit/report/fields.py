@@ -16,17 +16,25 @@ from diagkit.report.narratives import Narrative, pack, unpack
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["join_fields", "mark_lines", "read_page", "read_strays"]
+__all__ = [
+    "HEADING",
+    "join_fields",
+    "mark_lines",
+    "read_page",
+    "read_strays",
+    "unescape",
+]
 
 FIELD = re.compile(
-    r"<!-- diagkit narrative (?P<data>\{[^\n]*?\}) -->\n"
+    r"<!--[ ]+diagkit narrative (?P<data>\{[^\n]*?\})[ ]+-->[ ]*\n"
     # A field that somebody's editing left open does not reach into the next one.
-    r"(?P<text>(?:(?!<!-- diagkit narrative ).)*?)\n?<!-- /diagkit -->",
+    r"(?P<text>(?:(?!<!--[ ]+diagkit narrative ).)*?)\n?<!--[ ]+/diagkit[ ]+-->",
     re.DOTALL,
 )
-FINDINGS = re.compile(r"<!-- diagkit findings (\{[^\n]*?\}) -->")
-LINES = re.compile(r"<!-- diagkit lines (\{[^\n]*?\}) -->")
-COMMENT = re.compile(r"<!-- /?diagkit\b.*")
+FINDINGS = re.compile(r"<!--[ ]+diagkit findings (\{[^\n]*?\})[ ]+-->")
+LINES = re.compile(r"<!--[ ]+diagkit lines (\{[^\n]*?\})[ ]+-->")
+COMMENT = re.compile(r"<!--[ ]+/?diagkit\b.*")
+CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 HEADING = re.compile(r"## (.+)")
 ESCAPED = re.compile(r"\\(.)")
 # What a formatter of Markdown may change: a line is known by its words.
@@ -46,7 +54,15 @@ def read_page(text: str) -> tuple[dict[str, Narrative], dict[str, Any] | None]:
     tuple of dict, and dict or None
         What stands in the fields, by their names; rows of FINDINGS by their ids, None
         where the page does not say.
+
+    Raises
+    ------
+    ValueError
+        If git left a conflict in it.
     """
+    if CONFLICT.search(text):
+        msg = "git left a conflict in it: keep what is right of both sides"
+        raise ValueError(msg)
     parts = (
         (data, data.pop("text", match["text"]))
         for match in FIELD.finditer(text)
@@ -139,6 +155,27 @@ def read_strays(text: str) -> dict[str, str]:
     return {heading: text for heading, text in said.items() if text}
 
 
+def unescape(text: str) -> str:
+    r"""Return text as it was before it was escaped for Markdown.
+
+    Parameters
+    ----------
+    text
+        Of a heading.
+
+    Returns
+    -------
+    str
+        Without the backslashes.
+
+    Examples
+    --------
+    >>> unescape(r"NULL execution\_started\_at")
+    'NULL execution_started_at'
+    """
+    return ESCAPED.sub(r"\1", text)
+
+
 def _walk(text: str, known: set[str]) -> Iterator[tuple[str, str]]:
     """Go through the lines that diagkit did not write, each with its heading."""
     heading, apart = "", False
@@ -146,7 +183,7 @@ def _walk(text: str, known: set[str]) -> Iterator[tuple[str, str]]:
         digest = _digest(line)
         if digest in known:
             title = HEADING.fullmatch(line.strip())
-            heading = ESCAPED.sub(r"\1", title[1]) if title else heading
+            heading = unescape(title[1]) if title else heading
             apart = True
         elif digest:
             if apart:

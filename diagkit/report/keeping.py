@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import SourceAccessError, SourceFormatError
 from diagkit.report.document import Document, Field, summarise
-from diagkit.report.fields import join_fields, read_page, read_strays
+from diagkit.report.fields import (
+    HEADING,
+    join_fields,
+    read_page,
+    read_strays,
+    unescape,
+)
 from diagkit.report.narratives import (
     Narrative,
     digest,
@@ -17,7 +23,7 @@ from diagkit.report.narratives import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -33,14 +39,17 @@ class Kept:
         What was found: rows of FINDINGS by id; None where the report does not say.
     cells
         Cells of a notebook, as they are.
+    metadata
+        Of the notebook.
     strays
-        What people wrote outside of the fields of a page, by the heading that it
-        stands under (empty above the first).
+        What people wrote outside of the fields, by the heading that it stands under
+        (empty above the first).
     """
 
     narratives: Mapping[str, Narrative] = field(default_factory=dict)
     findings: Mapping[str, Mapping[str, str]] | None = None
     cells: tuple[dict[str, Any], ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     strays: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -111,6 +120,9 @@ def parse_kept(data: bytes, suffix: str) -> Kept:
     text = data.decode("utf-8-sig").replace("\r\n", "\n")
     if suffix in PAGES:
         return PAGES[suffix](text)
+    if suffix not in READERS:
+        msg = f"a report ends in {', '.join((*PAGES, *READERS))}"
+        raise ValueError(msg)
     try:
         return READERS[suffix](json.loads(text))
     except (AttributeError, KeyError, TypeError) as error:
@@ -192,8 +204,26 @@ def _read_notebook(book: Any) -> Kept:
         for cell in cells
         if "narrative" in (data := cell.get("metadata", {}).get("diagkit", {}))
     )
-    findings = book.get("metadata", {}).get("diagkit", {}).get("findings")
-    return Kept(join_fields(found), findings, cells)
+    metadata = book.get("metadata", {})
+    findings = metadata.get("diagkit", {}).get("findings")
+    strays: dict[str, str] = {}
+    for heading, text in _find_own(cells):
+        strays[heading] = "\n\n".join(filter(None, (strays.get(heading), text)))
+    return Kept(join_fields(found), findings, cells, metadata, strays)
+
+
+def _find_own(cells: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Find the texts of people's own cells, each with the heading before it."""
+    heading = ""
+    for cell in cells:
+        data, text = cell.get("metadata", {}).get("diagkit", {}), join_source(cell)
+        ours = data.get("cell") == digest(text)
+        if ours and (title := HEADING.match(text)):
+            heading = unescape(title[1])
+        elif (
+            cell.get("cell_type") == "markdown" and "narrative" not in data and not ours
+        ):
+            yield heading, text
 
 
 def _read_json(body: Any) -> Kept:

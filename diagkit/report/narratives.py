@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# How a text names a finding.
+# How a text names a finding. In brackets it is one that should be there.
 CITED = re.compile(r"\b([a-z][a-z0-9_]*-[0-9a-f]{8})\b")
+BRACKETED = re.compile(rf"\[{CITED.pattern}\](?!\()")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Narrative:
     written
         Digest of the text when the report was made the last time.
     basis
-        What the findings said against which it was written: summaries by id; empty
-        text for one that is new since.
+        What the findings said against which it was written, by id: empty text for one
+        that is new since, None for one that is not there, as somebody accepted.
     seen
         The findings that there were when it was written; None where that is not known.
     """
@@ -46,7 +47,7 @@ class Narrative:
     text: str
     generated: str = ""
     written: str = ""
-    basis: Mapping[str, str] = field(default_factory=dict)
+    basis: Mapping[str, str | None] = field(default_factory=dict)
     seen: frozenset[str] | None = None
 
     @property
@@ -114,6 +115,32 @@ def digest(text: str) -> str:
     return hashlib.sha256(lines.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def cite(text: str, known: Iterable[str]) -> list[str]:
+    r"""Return the ids of findings that a text names.
+
+    Parameters
+    ----------
+    text
+        Markdown; an id may be copied from a report, with its escapes.
+    known
+        Ids of findings: others count only in brackets, since a backup or a build may
+        be named alike.
+
+    Returns
+    -------
+    list of str
+        Each once.
+
+    Examples
+    --------
+    >>> cite("backup-20251124, leak\\_x-00d1e65a, [lost-00000000]", {"leak_x-00d1e65a"})
+    ['leak_x-00d1e65a', 'lost-00000000']
+    """
+    said, there = text.replace("\\", ""), set(known)
+    found = [key for key in CITED.findall(said) if key in there]
+    return list(dict.fromkeys([*found, *BRACKETED.findall(said)]))
+
+
 def merge_narrative(
     default: str,
     kept: Narrative | None,
@@ -152,12 +179,16 @@ def merge_narrative(
     text = digest(kept.text)
     # What was edited since was written against the report as it was then.
     fresh = kept.written != text
+    anew = fresh or accept
     known = now if accept else before if fresh else {**before, **kept.basis}
-    cited = CITED.findall(kept.text)
-    ids = cited or (known if fresh or accept else kept.basis)
-    basis = {key: known.get(key, "") for key in dict.fromkeys(ids)}
-    seen = frozenset(now if accept else before) if fresh or accept else kept.seen
-    about = CITED.findall(default) or ([] if cited else now)
+    cited = cite(kept.text, {**before, **now, **kept.basis})
+    # What was not there is not known to have been, unless somebody accepts that.
+    absent = None if accept else ""
+    basis = {
+        key: known.get(key, absent) for key in cited or (known if anew else kept.basis)
+    }
+    seen = frozenset(now if accept else before) if anew else kept.seen
+    about = cite(default, now) or ([] if cited else list(now))
     basis |= {
         key: ""
         for key in about
@@ -186,9 +217,9 @@ def find_changed(narrative: Narrative, now: Mapping[str, str]) -> list[Claim]:
     if not narrative.edited:
         return []
     return [
-        Claim(narrative.id, key, was, now.get(key, ""))
+        Claim(narrative.id, key, was or "", now.get(key, ""))
         for key, was in narrative.basis.items()
-        if now.get(key, "") != was or not was
+        if now.get(key) != was
     ]
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from diagkit.report.keeping import join_source
+from diagkit.report.keeping import Kept, join_source
 from diagkit.report.narratives import digest
 from diagkit.report.pages import escape_markdown, spell_out, to_markdown_table
 
@@ -23,7 +23,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def to_notebook(
-    document: Document, footer: str, folder: str, kept: Sequence[Cell] = ()
+    document: Document, footer: str, folder: str, kept: Kept | None = None
 ) -> str:
     """Write a document as a notebook.
 
@@ -36,8 +36,8 @@ def to_notebook(
     folder
         The incident's folder, as the code names it.
     kept
-        The cells that the notebook has: what people added to it stays behind the cell
-        that it stood behind.
+        What the notebook has: the cells that people added to it stay behind the cell
+        that they stood behind, and its kernel stays.
 
     Returns
     -------
@@ -45,13 +45,15 @@ def to_notebook(
         The notebook: its pictures are there without being run, and its code draws them
         again. Ids of cells say what they hold and stay the same.
     """
+    known = kept or Kept()
     cells = list(_make_cells(document, footer, folder))
     body = {
-        "cells": _keep(cells, kept),
+        "cells": _keep(cells, known.cells),
         "metadata": {
-            "diagkit": {"findings": document.findings},
             "kernelspec": KERNEL,
             "language_info": {"name": "python"},
+            **known.metadata,
+            "diagkit": {"findings": document.findings},
         },
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -155,8 +157,7 @@ def _keep(cells: list[Cell], kept: Sequence[Cell]) -> list[Cell]:
         elif data is None:
             behind.setdefault(anchor, []).append(cell)
         elif "narrative" in data and name in made:
-            # Pictures that were pasted into it.
-            made[name].update({k: cell[k] for k in ("attachments",) if k in cell})
+            _keep_besides(made[name], cell)
         elif "cell" in data and data["cell"] != digest(join_source(cell)):
             behind.setdefault(name if name in made else anchor, []).append(_own(cell))
         if name in made:
@@ -165,6 +166,18 @@ def _keep(cells: list[Cell], kept: Sequence[Cell]) -> list[Cell]:
     for cell in cells:
         found += [cell, *behind.get(cell["id"], [])]
     return _name_apart(found, set(made))
+
+
+def _keep_besides(made: Cell, cell: Cell) -> None:
+    """Keep what a person's cell has besides its text: pasted pictures, tags."""
+    if "attachments" in cell:
+        made["attachments"] = {**made.get("attachments", {}), **cell["attachments"]}
+    tags = [*made["metadata"]["tags"], *cell["metadata"].get("tags", ())]
+    made["metadata"] = {
+        **cell["metadata"],
+        **made["metadata"],
+        "tags": list(dict.fromkeys(tags)),
+    }
 
 
 def _name_apart(cells: list[Cell], taken: set[str]) -> list[Cell]:

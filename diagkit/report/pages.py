@@ -185,6 +185,9 @@ def write_words(
     for token in tokens:
         if token.type == "th_open":
             token.attrSet("scope", "col")
+        elif token.type in ("heading_open", "heading_close"):
+            # Below the heading of the section that it stands in.
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
         elif token.type == "table_open":
             token.attrSet("aria-label", label)
         for child in token.children or ():

@@ -7,10 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 import diagkit
 from diagkit.analyses.findings import Diagnosis, analyse_incident
 from diagkit.analyses.leaks import count_signatures
 from diagkit.analyses.percentages import count_policies
+from diagkit.analyses.ports import document_ports
+from diagkit.analyses.timeline import list_moments
+from diagkit.analyses.triage import weigh_diagnosis
+from diagkit.charts.images import plain_style
+from diagkit.charts.text import written_by
 from diagkit.errors import (
     SettingError,
     SourceNotFoundError,
@@ -31,19 +38,20 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    import pandas as pd
-
     from diagkit.frames.incidents import Incident
     from diagkit.report.document import Document
 
 
-@dataclass
+# How every replacement begins.
+REDACTED = "[redacted:"
+
+
+@dataclass(frozen=True)
 class Redactor:
-    """Redacts, or does not, and counts what it replaced."""
+    """Redacts, or does not."""
 
     active: bool
     key: str | None = None
-    count: int = 0
 
     def text(self, text: str) -> str:
         """Redact one text.
@@ -58,11 +66,7 @@ class Redactor:
         str
             The text that may leave.
         """
-        if not self.active:
-            return text
-        done = redact_text(text, self.key)
-        self.count += done.count
-        return done.text
+        return redact_text(text, self.key).text if self.active else text
 
     def frame(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Redact a frame that is drawn or listed.
@@ -77,11 +81,7 @@ class Redactor:
         pandas.DataFrame
             The frame that may leave.
         """
-        if not self.active:
-            return frame
-        done = redact_frame(frame, self.key)
-        self.count += done.count
-        return done.frame
+        return redact_frame(frame, self.key).frame if self.active else frame
 
 
 def render_report(
@@ -148,18 +148,26 @@ def render_report(
     clean = _redact(done, redactor)
     # A PDF is made anew, from words that stand elsewhere.
     kept = Kept() if words.suffix == ".pdf" else read_kept(words)
-    document = build_document(clean).map_text(redactor.text)
+    document = _write_document(clean, redactor)
+    if path.suffix == ".ipynb":
+        # Cells of people's own stay cells there.
+        kept = replace(kept, strays={})
     document = merge_document(document, kept, accept=accept)
     if path.suffix not in WRITTEN_IN:
         document = document.map_words(redactor.text)
-    body = FORMATS[path.suffix](Report(document, clean, redactor, kept))
+    folder = _find_folder(done.incident, path)
+    body = FORMATS[path.suffix](Report(document, clean, redactor, kept, folder))
     write_whole(
         path, body if isinstance(body, bytes) else body.encode("utf-8", "replace")
     )
 
 
 def check_report(
-    incident: Incident | Diagnosis, output: str | os.PathLike[str]
+    incident: Incident | Diagnosis,
+    output: str | os.PathLike[str],
+    *,
+    redact: bool = True,
+    redact_key: str | None = None,
 ) -> pd.DataFrame:
     """Hold a report against what is found now.
 
@@ -169,6 +177,8 @@ def check_report(
         As for `render_report`.
     output
         The report: ``.ipynb``, ``.md``, ``.html`` or ``.json``.
+    redact, redact_key
+        As the report was made.
 
     Returns
     -------
@@ -196,10 +206,8 @@ def check_report(
         raise SourceNotFoundError(msg)
     done = incident if isinstance(incident, Diagnosis) else analyse_incident(incident)
     kept = read_kept(path)
-    document = build_document(_redact(done, Redactor(active=True)))
-    merged = merge_document(
-        document.map_text(lambda text: redact_text(text).text), kept
-    )
+    redactor = Redactor(redact, redact_key)
+    merged = merge_document(_write_document(_redact(done, redactor), redactor), kept)
     claims = [claim for one in merged.fields for claim in one.claims]
     before, now = summarise(kept.findings or {}), merged.said
     claims += [
@@ -216,6 +224,12 @@ def check_report(
             "summary": [str(claim) for claim in claims],
         }
     )
+
+
+def _write_document(diagnosis: Diagnosis, redactor: Redactor) -> Document:
+    """Write the report's text; neither it nor a picture's labels have secrets."""
+    with plain_style(), written_by(redactor.text):
+        return build_document(diagnosis).map_text(redactor.text)
 
 
 # What an incident reads when it is first asked for.
@@ -266,26 +280,38 @@ class Report:
         What was replaced.
     kept
         What the file has.
+    folder
+        Where the incident is, from the report.
     """
 
     document: Document
     diagnosis: Diagnosis
     redactor: Redactor
     kept: Kept
+    folder: str
+
+
+def _find_folder(incident: Incident, output: Path) -> str:
+    """Return the incident's folder as seen from a report that stands above it.
+
+    Elsewhere it is the folder's name: a way up would tell of the machine.
+    """
+    folder, parent = incident.folder, output.resolve().parent
+    if folder is None or not folder.resolve().is_relative_to(parent):
+        return incident.name
+    return folder.resolve().relative_to(parent).as_posix()
 
 
 def _html(report: Report) -> str:
-    return to_html(report.document, _footer(report.redactor))
+    return to_html(report.document, _footer(report))
 
 
 def _markdown(report: Report) -> str:
-    return to_markdown(report.document, _footer(report.redactor))
+    return to_markdown(report.document, _footer(report))
 
 
 def _notebook(report: Report) -> str:
-    folder = report.diagnosis.incident.name
-    footer = _footer(report.redactor)
-    return to_notebook(report.document, footer, folder, report.kept.cells)
+    return to_notebook(report.document, _footer(report), report.folder, report.kept)
 
 
 def _pdf(report: Report) -> bytes:
@@ -297,16 +323,26 @@ def _json(report: Report) -> str:
     diagnosis = report.diagnosis
     incident = diagnosis.incident
     line = diagnosis.line.reset_index()
+    verdict = weigh_diagnosis(diagnosis)
+
+    def clean(frame: pd.DataFrame) -> list[dict[str, object]]:
+        return _records(report.redactor.frame(frame))
+
     body: dict[str, object] = {
         "title": incident.title,
         "incident": incident.name,
+        "display_zone": incident.display_zone,
         "findings": _records(diagnosis.findings),
+        "timeline": clean(_plain_times(list_moments(diagnosis))),
+        "hypotheses": clean(verdict.hypotheses),
+        "checklist": clean(verdict.checklist),
+        "ports": clean(document_ports(incident.ports)),
         "leaks": _records(_plain_times(line)),
         "signatures": _records(_plain_times(count_signatures(diagnosis.leaks))),
         "contents": _records(incident.contents),
         "marks": _records(_plain_times(incident.marks)),
         "sha256": dict(sorted(incident.hashes.items())),
-        "diagkit": diagkit.__version__,
+        "versions": {"diagkit": diagkit.__version__, "pandas": pd.__version__},
     }
     if diagnosis.audit is not None:
         body["portfolio"] = _records(diagnosis.audit.portfolio)
@@ -319,7 +355,8 @@ def _json(report: Report) -> str:
         {**one.narrative.as_data(), "text": one.narrative.text}
         for one in report.document.fields
     ]
-    body["redactions"] = report.redactor.count
+    text = json.dumps(body, ensure_ascii=False)
+    body["redactions"] = text.count(REDACTED)
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -352,11 +389,12 @@ def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
     return done
 
 
-def _footer(redactor: Redactor) -> str:
-    if not redactor.active:
+def _footer(report: Report) -> str:
+    if not report.redactor.active:
         return f"Made by diagkit {diagkit.__version__}. Nothing was redacted."
-    s = "" if redactor.count == 1 else "s"
+    count = report.document.count(REDACTED)
+    s = "" if count == 1 else "s"
     return (
         f"Made by diagkit {diagkit.__version__}. Redacted before writing: "
-        f"{redactor.count} replacement{s} of secrets and personal data."
+        f"{count} replacement{s} of secrets and personal data in its text."
     )

@@ -35,7 +35,7 @@ OPTIONS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
 # When it was printed, and ids made from that: the same page is to be the same bytes.
-DATED = re.compile(rb"\(D:\d{14}[^)]*\)")
+DATED = re.compile(rb"\(D:\d{14}([^)]*)\)")
 
 
 def find_browser() -> str:
@@ -103,4 +103,9 @@ def to_pdf(page: str) -> bytes:
         if done.returncode and not body:
             msg = f"{Path(browser).name} ended with {done.returncode} and printed none"
             raise SourceAccessError(msg)
-    return DATED.sub(lambda match: b"(D:" + b"0" * (len(match[0]) - 4) + b")", body)
+    return DATED.sub(_date, body)
+
+
+def _date(match: re.Match[bytes]) -> bytes:
+    """Return one and the same date, as long as the one that it stands for."""
+    return b"(D:20000101000000%s)" % b"+00'00'"[: len(match[1])].ljust(len(match[1]))

@@ -70,10 +70,7 @@ def render_review(
     'Neither run has a finding.'
     """
     path = Path(output)
-    if path.suffix not in FORMATS:
-        near = suggest(path.suffix, FORMATS)
-        msg = f"{path}: a review is written as {' or '.join(FORMATS)}{near}"
-        raise SettingError(msg)
+    check_format(path)
     done = redact_frame(CHANGES.check(changes))
     document = Document(
         redact_text(f"Review: {base} → {head}").text,
@@ -85,6 +82,25 @@ def render_review(
         "what they say and how severe they are."
     )
     write_whole(path, FORMATS[path.suffix](document, footer).encode())
+
+
+def check_format(path: Path) -> None:
+    """Check that a review can be written to a file of that name.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    SettingError
+        If its ending is of no format that is known.
+    """
+    if path.suffix not in FORMATS:
+        near = suggest(path.suffix, FORMATS)
+        msg = f"{path}: a review is written as {' or '.join(FORMATS)}{near}"
+        raise SettingError(msg)
 
 
 def count_changes(changes: pd.DataFrame) -> str:

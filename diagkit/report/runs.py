@@ -66,16 +66,17 @@ def read_findings(run: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         kept = parse_kept(data, suffix)
         rows = _collect(kept.cells) if kept.findings is None else kept.findings
+        found = None if rows is None else _build(name, rows)
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         msg = f"{name}: is no report and no notebook that can be read ({error})"
         raise SourceFormatError(msg) from None
-    if rows is None:
+    if found is None:
         msg = (
             f"{name}: does not say what was found; it is no report of diagkit, and no "
             "notebook that was run with %load_ext diagkit and shows findings"
         )
         raise SourceFormatError(msg)
-    return _build(name, rows)
+    return found
 
 
 def show_findings(frame: pd.DataFrame) -> list[dict[str, str]] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import (
     SettingError,
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import os
 
     import pandas as pd
+
+# A decision: text by the names of REVIEWS, and a number, its turn.
+Row = dict[str, Any]
 
 ENDING = ".reviews.jsonl"
 ATTRIBUTE = f"*{ENDING} merge=union\n"
@@ -91,6 +94,7 @@ def add_review(
     by: str,
     text: str = "",
     said: str = "",
+    severity: str = "",
 ) -> None:
     """Write down what somebody decided on a finding.
 
@@ -109,9 +113,9 @@ def add_review(
         Who.
     text
         Why.
-    said
-        What the finding says now: where it says something else later, the decision is
-        outdated.
+    said, severity
+        What the finding says now, and how severe it is: where either differs later, the
+        decision is outdated.
 
     Raises
     ------
@@ -136,19 +140,25 @@ def add_review(
         msg = "by: say who decided; a decision of nobody cannot be asked about"
         raise SettingError(msg)
     where = Path(path)
-    row = {
+    row: Row = {
         "finding": finding,
         "decision": decision,
-        "by": by.strip(),
+        "by": " ".join(by.split()),
         "text": " ".join(text.split()),
         "said": said,
+        "severity": severity,
     }
     new = not where.exists()
-    rows = [*_parse(where), (json.dumps(row, ensure_ascii=False), row)]
+    rows = _parse(where)
+    # A clock of its own: of what one person decided on two branches neither is later.
+    turns = [one["turn"] for _, one in rows if one["finding"] == finding]
+    row["turn"] = max(turns, default=0) + 1
+    rows.append((json.dumps(row, ensure_ascii=False), row))
     # Those on one finding together, in their order: what two people decide on two
     # findings then seldom stands side by side.
     rows.sort(key=lambda one: one[1]["finding"])
-    write_whole(where, "".join(f"{line}\n" for line, _ in rows).encode())
+    text = "".join(f"{line}\n" for line, _ in rows)
+    write_whole(where, text.encode("utf-8", "replace"))
     if new:
         _tell_git(where)
 
@@ -188,7 +198,7 @@ def _tell_git(path: Path) -> None:
     write_whole(attributes, there + gap + ATTRIBUTE.encode())
 
 
-def _parse(path: Path) -> list[tuple[str, dict[str, str]]]:
+def _parse(path: Path) -> list[tuple[str, Row]]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -203,14 +213,15 @@ def _parse(path: Path) -> list[tuple[str, dict[str, str]]]:
     ]
 
 
-def _parse_line(path: Path, at: int, line: str) -> dict[str, str]:
+def _parse_line(path: Path, at: int, line: str) -> Row:
     if line.startswith(CONFLICT):
         msg = f"{path}:{at}: git left a conflict; keep the lines of both sides"
         raise SourceFormatError(msg)
     try:
         row = json.loads(line)
-        done = {name: str(row.get(name, "")) for name in REVIEWS.names}
-    except (ValueError, AttributeError):
+        done: Row = {name: str(row.get(name, "")) for name in REVIEWS.names}
+        done["turn"] = int(row.get("turn", 0))
+    except (ValueError, AttributeError, TypeError, RecursionError):
         msg = f"{path}:{at}: is no decision; one JSON object a line stands here"
         raise SourceFormatError(msg) from None
     if done["decision"] not in DECISIONS or not done["finding"] or not done["by"]:

@@ -105,6 +105,7 @@ def open_incident(path: str | os.PathLike[str]) -> Incident:
         contents=contents,
         marks=_marks(settings),
         targets=settings.targets,
+        folder=folder,
         readers=found.readers(),
     )
 

@@ -62,7 +62,7 @@ def test_what_leaves_no_trace_in_the_log_shows_in_the_samples(truth) -> None:
     findings = dk.check_pool(dk.open_sample().pool)
     held = findings[findings["code"] == "connections_held"]
     assert held["summary"].tolist() == [
-        "2 connections of pool 'api' were still out at the end"
+        "at least 2 connections of pool 'api' stayed out to the end"
     ]
 
 

@@ -35,7 +35,7 @@ def test_without_the_overflow_nobody_knows_the_capacity() -> None:
 def test_connections_that_stay_out() -> None:
     findings = check_pool(make_pool([0, 4, 1, 2, 3, 2, 2, 3, 2, 2]))
     assert findings["code"].tolist() == ["connections_held"]
-    assert findings.loc[0, "summary"].startswith("2 connections of pool 'app' were")
+    assert findings.loc[0, "summary"].startswith("at least 2 connections of pool")
     assert "last 60 s: 2025-11-24 10:00:30" in findings.loc[0, "evidence"]
 
 

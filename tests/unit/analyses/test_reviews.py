@@ -17,7 +17,7 @@ DECISIONS = st.lists(
         st.sampled_from("abcdefx"),
         st.sampled_from(["accept", "dispute", "comment"]),
         st.sampled_from(["Sam", "Kim"]),
-        st.sampled_from(["3 lost", "9 lost", ""]),
+        st.sampled_from(["3 lost (high)", "9 lost (high)", "3 lost (low)", " ()"]),
     ),
     max_size=12,
 )
@@ -30,7 +30,13 @@ def findings(rows: dict[str, tuple[str, str]]):
     )
 
 
-def reviews(decisions: list[tuple[str, str, str, str]]):
+def reviews(decisions: list[tuple[str, str, str, str]], order=None):
+    turns: dict[str, int] = {}
+    numbered = []
+    for one in decisions:
+        turns[one[0]] = turns.get(one[0], 0) + 1
+        numbered.append((*one, turns[one[0]]))
+    decisions = [numbered[place] for place in order or range(len(numbered))]
     ids = {key: Finding("leak", key, "", "", "", "", "").id for key in "abcdefx"}
     return REVIEWS.build(
         {
@@ -38,7 +44,9 @@ def reviews(decisions: list[tuple[str, str, str, str]]):
             "decision": [d[1] for d in decisions],
             "by": [d[2] for d in decisions],
             "text": ["" for _ in decisions],
-            "said": [d[3] for d in decisions],
+            "said": [d[3].partition(" (")[0] for d in decisions],
+            "severity": [d[3].partition(" (")[2].strip(")") for d in decisions],
+            "turn": [d[4] for d in decisions],
         }
     )
 
@@ -73,9 +81,10 @@ def test_each_finding_of_either_is_told(base, head, decided) -> None:
     for key in base | head:
         name = Finding("leak", key, "", "", "", "", "").id
         now = head[key][1] if key in head else ""
+        full = f"{now} ({head[key][0]})" if key in head else " ()"
         mine = [d for d in decided if d[0] == key]
         change = expected_change(base.get(key), head.get(key))
-        want[name] = (change, expected_state(mine, now), now)
+        want[name] = (change, expected_state(mine, full), now)
     got = {
         row.finding: (row.change, row.state, row.now)
         for row in changes.itertuples(index=False)
@@ -85,17 +94,37 @@ def test_each_finding_of_either_is_told(base, head, decided) -> None:
     assert places == sorted(places)
 
 
-@given(decided=DECISIONS)
-def test_the_order_of_different_people_is_of_no_matter(decided) -> None:
-    """A merge of branches keeps each person's order, and no other."""
-    sam = [d for d in decided if d[2] == "Sam"]
-    kim = [d for d in decided if d[2] == "Kim"]
+@given(data=st.data(), decided=DECISIONS)
+def test_the_order_of_lines_is_of_no_matter(data, decided) -> None:
+    """A merge of branches keeps no order."""
+    order = data.draw(st.permutations(range(len(decided))))
     rows = findings(dict.fromkeys("abcdef", ("high", "3 lost")))
     states = [
-        dk.compare_findings(rows, rows, reviews(some))["state"].tolist()
-        for some in (decided, sam + kim, kim + sam)
+        dk.compare_findings(rows, rows, reviews(decided, some))["state"].tolist()
+        for some in (None, order)
     ]
-    assert states[0] == states[1] == states[2]
+    assert states[0] == states[1]
+
+
+def test_of_what_one_person_decided_on_two_branches_the_dispute_counts() -> None:
+    rows = findings({"a": ("high", "3 lost")})
+    said = reviews(
+        [
+            ("a", "accept", "Sam", "3 lost (high)"),
+            ("a", "dispute", "Sam", "3 lost (high)"),
+        ]
+    )
+    said["turn"] = 1
+    for merged in (said, said.iloc[::-1]):
+        (state,) = dk.compare_findings(rows, rows, merged)["state"]
+        assert state == "disputed"
+
+
+def test_what_became_worse_is_accepted_anew() -> None:
+    said = reviews([("a", "accept", "Sam", "3 lost (low)")])
+    low, high = (findings({"a": (s, "3 lost")}) for s in ("low", "high"))
+    assert dk.compare_findings(low, low, said)["state"].tolist() == ["accepted"]
+    assert dk.compare_findings(low, high, said)["state"].tolist() == ["outdated"]
 
 
 def test_who_says_what_is_told() -> None:

@@ -268,14 +268,14 @@ def test_a_field_whose_comments_are_broken_loses_no_words(incident, tmp_path) ->
     edit(path, "detection", "The third words.")
     page = path.read_text(encoding="utf-8")
     page = page.replace("The first words.\n<!-- /diagkit -->", "The first words.")
-    opening = re.search(r"<!-- diagkit narrative [^\n]*\nThe second", page)
+    opening = re.search(r"<!-- diagkit narrative [^\n]*\nThe third", page)
     assert opening is not None
-    page = page.replace(opening[0], "The second")
+    page = page.replace(opening[0], "The third")
     path.write_text(page, encoding="utf-8")
     dk.render_report(incident(3), path)
     assert read(path, "summary_besides") == "The first words."
-    assert read(path, "impact_besides") == "The second words."
-    assert read(path, "detection") == "The third words."
+    assert read(path, "impact") == "The second words."
+    assert read(path, "detection_besides") == "The third words."
 
 
 @pytest.mark.parametrize("ending", [".ipynb", ".md"])

@@ -186,9 +186,11 @@ def test_what_is_written_is_read(tmp_path: Path, rows) -> None:
     for finding, decision, by, text, said in rows:
         dk.add_review(path, finding, decision, by=by, text=text, said=said)
     got = dk.read_reviews(path).astype("str").values.tolist()
-    plain = [[f, d, b.strip(), " ".join(t.split()), s] for f, d, b, t, s in rows]
-    last = [r for at, r in enumerate(plain) if r not in plain[at + 1 :]]
-    assert got == sorted(last, key=lambda row: row[0])
+    plain = []
+    for f, d, b, t, s in rows:
+        turn = 1 + sum(row[0] == f for row in plain)
+        plain.append([f, d, " ".join(b.split()), " ".join(t.split()), s, "", str(turn)])
+    assert got == sorted(plain, key=lambda row: row[0])
 
 
 def test_decisions_of_two_branches_merge(repository: Path) -> None:
@@ -357,7 +359,9 @@ def test_one_run_alone_is_shown_with_its_decisions(runs, capsys) -> None:
     ("words", "says"),
     [
         (["--accept", "conection_leak", "--by", "Sam"], "is the id of no finding"),
-        (["--accept", "", "--by", "Sam"], "begins the ids of 2 findings"),
+        (["--accept", "", "--by", "Sam"], "'' is the id of no finding"),
+        (["--comment", "why not", "--by", "Sam"], "say on which finding"),
+        (["--accept", "conn", "--by", "Sam", "-o", "x.pdf"], "a review is written as"),
         (["--on", "conn", "--by", "Sam"], "say what with --comment"),
     ],
 )
