@@ -347,6 +347,106 @@ def test_words_on_a_part_that_is_gone_are_kept(incident, tmp_path) -> None:
     assert read(path, "ports_besides") == "We moved it to 81."
 
 
+def test_cells_of_ones_own_stand_in_every_format(incident, tmp_path) -> None:
+    path = tmp_path / "pm.ipynb"
+    made = incident(3)
+    dk.render_report(made, path)
+    book = nbformat.read(path, as_version=4)
+    at = next(i for i, c in enumerate(book.cells) if c.id == "detection")
+    mine = nbformat.v4.new_markdown_cell(
+        f"Kim (kim@example.net) saw {leak_id(made)} first.", id="mine"
+    )
+    book.cells.insert(at + 1, mine)
+    nbformat.write(book, path)
+    page, text, data = (tmp_path / f"out.{end}" for end in ("html", "md", "json"))
+    for out in (page, text, data):
+        dk.render_report(made, out, narrative=path)
+        assert "first." in out.read_text(encoding="utf-8")
+    section = page.read_text(encoding="utf-8").partition('<section id="detection">')[2]
+    section = section.partition("</section>")[0]
+    assert 'Kim ([redacted:email]) saw <a href="#connection_leak-' in section
+    assert "kim@example.net" in read(text, "detection_besides")
+    # In the notebook itself they are cells, and held against the findings too.
+    dk.render_report(made, path)
+    ids = [c.id for c in nbformat.read(path, as_version=4).cells]
+    assert ids.count("mine") == 1
+    assert "detection-detection-besides" not in ids
+    claims = dk.check_report(incident(5), path)
+    assert "detection_besides" in set(claims["narrative"])
+
+
+def test_a_conflict_that_git_left_is_told(incident, tmp_path) -> None:
+    path = tmp_path / "pm.md"
+    dk.render_report(incident(3), path)
+    edit(path, "summary", "<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> b")
+    before = path.read_bytes()
+    with pytest.raises(dk.SourceFormatError, match="git left a conflict in it"):
+        dk.render_report(incident(3), path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words", ["restored backup-20251124", "see [v-1234abcd](x) of release_x-1234abcd"]
+)
+def test_what_is_only_named_alike_is_no_finding(incident, tmp_path, words) -> None:
+    path = tmp_path / "pm.md"
+    dk.render_report(incident(3), path)
+    edit(path, "summary", f"We {words}; 3 leaked.")
+    assert len(dk.check_report(incident(3), path)) == 0
+    # It names none, so it is held against all that was found.
+    claims = dk.check_report(incident(9), path)
+    assert claims["narrative"].tolist() == ["summary", ""]
+
+
+@pytest.mark.parametrize("ending", [".md", ".ipynb", ".html"])
+def test_a_key_that_is_given_again_changes_no_claim(incident, tmp_path, ending) -> None:
+    path = tmp_path / f"pm{ending}"
+    incident(2)
+    (tmp_path / "in" / "pool.csv").write_text(
+        "time,pool,checked_out,size,max_overflow\n"
+        + "".join(f"2025-11-24T10:0{n}:00Z,kim@example.net,3,3,0\n" for n in range(9))
+    )
+    made = dk.open_incident(tmp_path / "in")
+    dk.render_report(made, path, redact_key="k")
+    assert "[redacted:email:" in path.read_text(encoding="utf-8").replace("\\", "")
+    assert len(dk.check_report(made, path, redact_key="k")) == 0
+    dk.render_report(made, path, redact=False)
+    assert len(dk.check_report(made, path, redact=False)) == 0
+
+
+def test_a_severity_that_changed_marks_the_words_on_it() -> None:
+    was, now = {"a-00000000": "3 lost (low)"}, {"a-00000000": "3 lost (high)"}
+    kept = Narrative("cause", "[a-00000000]", digest("prompt"))
+    merged = merge_narrative("prompt", kept, "cause", was, was)
+    assert find_changed(merged, was) == []
+    (claim,) = find_changed(merged, now)
+    assert str(claim) == "a-00000000 says now: 3 lost (high); it said: 3 lost (low)"
+
+
+def test_what_is_gone_can_be_accepted() -> None:
+    was = {"a-00000000": "3 lost (low)"}
+    kept = Narrative("cause", "It was [a-00000000].", digest("prompt"))
+    merged = merge_narrative("prompt", kept, "cause", was, was)
+    assert "is not found any more" in str(find_changed(merged, {})[0])
+    accepted = merge_narrative("prompt", merged, "cause", {}, {}, accept=True)
+    assert find_changed(accepted, {}) == []
+    # Where it comes back, the words need another look.
+    (claim,) = find_changed(accepted, was)
+    assert str(claim).endswith("it was not there before")
+
+
+def test_redacted_words_of_a_page_stay_marked(incident, tmp_path) -> None:
+    text, page = tmp_path / "pm.md", tmp_path / "pm.html"
+    dk.render_report(incident(3), text)
+    edit(text, "summary", "Kim kim@example.net saw 3.")
+    dk.render_report(incident(3), text)
+    dk.render_report(incident(4), page, narrative=text)
+    for _ in range(2):
+        assert "Changed since" in page.read_text(encoding="utf-8")
+        assert "summary" in set(dk.check_report(incident(4), page)["narrative"])
+        dk.render_report(incident(4), page)
+
+
 def test_pictures_and_cells_of_ones_own_are_kept_whole(incident, tmp_path) -> None:
     path = tmp_path / "pm.ipynb"
     dk.render_report(incident(2), path)

@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 
 import diagkit as dk
@@ -165,6 +166,79 @@ def test_the_same_incident_is_the_same_bytes(
     again = dk.open_incident(tmp_path / "in")
     assert render(again, ending, tmp_path) == first
     assert str(tmp_path) not in first
+
+
+def test_json_has_every_part(sample: Path, tmp_path: Path) -> None:
+    inc = dk.open_incident(sample)
+    body = json.loads(render(inc, "json", tmp_path))
+    assert body["display_zone"] == "America/Jamaica"
+    assert body["timeline"][0]["event"] == "deploy 2025.11.25"
+    said = dk.triage(inc)
+    assert [h["code"] for h in body["hypotheses"]] == said.hypotheses["code"].tolist()
+    assert [c["step"] for c in body["checklist"]] == said.checklist["step"].tolist()
+    assert {row["service"] for row in body["ports"]} == {"api", "api-mock", "db", "web"}
+    assert set(body["versions"]) == {"diagkit", "pandas"}
+
+
+def test_the_machines_own_style_changes_no_picture(
+    incident: dk.Incident, tmp_path: Path
+) -> None:
+    first = render(incident, "html", tmp_path)
+    with mpl.rc_context({"axes.facecolor": "yellow", "font.size": 20}):
+        assert render(dk.open_incident(tmp_path / "in"), "html", tmp_path) == first
+
+
+def test_the_notebook_finds_the_incident_below_it(
+    incident: dk.Incident, tmp_path: Path
+) -> None:
+    book = json.loads(render(incident, "ipynb", tmp_path.parent))
+    source = next(c["source"] for c in book["cells"] if c["id"] == "parameters")
+    assert "".join(source).startswith(f"folder = '{tmp_path.name}/in'")
+    (tmp_path / "elsewhere").mkdir()
+    book = json.loads(render(incident, "ipynb", tmp_path / "elsewhere"))
+    source = next(c["source"] for c in book["cells"] if c["id"] == "parameters")
+    assert "".join(source).startswith("folder = 'in'")
+
+
+def test_sentences_with_a_number_name_their_finding(sample: Path, tmp_path) -> None:
+    page = tmp_path / "pm.md"
+    dk.render_report(dk.open_incident(sample), page)
+    text = page.read_text(encoding="utf-8").replace("\\", "")
+    ids = set(dk.rank_findings(dk.open_incident(sample))["id"])
+    sections = dict(
+        part.split("\n", 1) for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    )
+    for name in ("Summary", "Impact", "Detection", "Root cause and trigger"):
+        body = sections[name].partition("<!-- diagkit")[0]
+        said = [line for line in body.splitlines() if re.search(r"\d", line)]
+        assert said
+        for line in said:
+            cited = re.findall(r"\[([a-z_]+-[0-9a-f]{8})\]", line)
+            assert cited, line
+            assert set(cited) <= ids
+
+
+def test_the_summary_says_what_is_likely_and_what_is_open(sample, tmp_path) -> None:
+    page = Page(render(dk.open_incident(sample), "html", tmp_path))
+    text = " ".join(page.text.split())
+    assert "Most severe: 33 failed attempts to get a connection [" in text
+    assert "Likely cause (50 %): the application does not return connections" in text
+    assert "As likely: the code expects columns or tables that the database" in text
+    assert "failed or were not made: Does each service get the port" in text
+    assert "deploy 2025.11.25 (1 min 13 s before)" in text
+    assert "Held: Did the database take in whoever came?" in text
+    assert "Not looked at: Did the backend see the requests that failed?" in text
+
+
+def test_what_a_recorder_saw_stands_in_the_timeline(tmp_path: Path) -> None:
+    data = json.loads(render(dk.open_sample("pool_pressure"), "json", tmp_path))
+    events = [row["event"] for row in data["timeline"]]
+    assert "first of 21 connections that shop.py Export.write took and lost" in events
+    assert any("of pool 'api' with none left" in event for event in events)
+    times = [row["timestamp"] for row in data["timeline"]]
+    assert times == sorted(times)
+    known = {row["id"] for row in data["findings"]}
+    assert {row["finding"] for row in data["timeline"]} - {""} <= known
 
 
 def test_an_unknown_ending_is_told(incident: dk.Incident, tmp_path: Path) -> None:
