@@ -129,8 +129,8 @@ def check_incident(incident: Incident, before: Incident | None = None) -> pd.Dat
 
 def _leaks(sides: Sides) -> Answer:
     incident = sides.after.incident
-    seen = {"logs": incident.logs, "pool": incident.pool, "rec": incident.checkouts}
-    if not any(len(frame) for frame in seen.values()):
+    seen = len(incident.pool) or len(incident.checkouts)
+    if not seen and not sides.after.has_log:
         return Answer(
             "not done",
             "nothing here would show a leak",
@@ -141,7 +141,7 @@ def _leaks(sides: Sides) -> Answer:
 
 def _bounds(sides: Sides) -> Answer:
     incident = sides.after.incident
-    if incident.pool.empty and incident.logs.empty:
+    if incident.pool.empty and not sides.after.has_log:
         return Answer(
             "not done",
             "nothing here shows how full the pool was",

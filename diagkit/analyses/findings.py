@@ -61,6 +61,17 @@ class Diagnosis:
     cohorts: Cohorts | None = field(repr=False)
     matches: pd.DataFrame | None = field(repr=False)
 
+    @property
+    def has_log(self) -> bool:
+        """Whether there is a log that tells anything.
+
+        What no format explains is a row of LOGS all the same; where all of it is, that
+        nothing known was found in it says nothing.
+        """
+        logs = self.incident.logs
+        told = logs[["timestamp", "level", "logger", "exception"]].notna()
+        return len(self.leaks) > 0 or bool(told.to_numpy().any())
+
 
 def analyse_incident(incident: Incident, every: str | None = None) -> Diagnosis:
     """Run every analysis that an incident has the sources for.

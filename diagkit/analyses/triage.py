@@ -100,9 +100,10 @@ def find_parts(diagnosis: Diagnosis) -> set[str]:
         ``proxies`` and ``clients``.
     """
     incident = diagnosis.incident
-    frames = {"logs": incident.logs, "pool": incident.pool}
-    frames["checkouts"] = incident.checkouts
+    frames = {"pool": incident.pool, "checkouts": incident.checkouts}
     parts = {name for name, frame in frames.items() if len(frame)}
+    if diagnosis.has_log:
+        parts.add("logs")
     if incident.progress is not None:
         parts.add("progress")
     if incident.ports.stacks:

@@ -184,3 +184,15 @@ def test_results_are_of_the_contract(incident) -> None:
     rows = check_incident(incident(("INFO", "a", "up")))
     assert rows["result"].cat.categories.tolist() == ["passed", "failed", "not done"]
     assert isinstance(rows, pd.DataFrame)
+
+
+def test_a_log_that_nobody_could_read_proves_nothing(tmp_path) -> None:
+    (tmp_path / "odd.log").write_text("~~ hello ~~\n" * 50)
+    incident = dk.open_incident(tmp_path)
+    assert len(incident.logs) > 0
+    rows = dk.check_incident(incident).set_index("check")["result"].astype("str")
+    assert rows["no_new_leaks"] == rows["pool_in_bounds"] == "not done"
+    steps = dk.triage(incident).checklist
+    of_logs = steps[steps["evidence"].str.contains("nothing in logs")]
+    assert of_logs.empty
+    assert set(steps.loc[steps["area"] == "logs", "result"]) == {"not done"}
