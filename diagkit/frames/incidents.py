@@ -80,6 +80,9 @@ class Incident:
         What clients use and `probe` may be given; opening an incident asks none.
     folder
         Where it is; None for one that was put together from frames.
+    notes
+        What could not be opened or read, where that is noted and not raised; a part is
+        read when it is first used, so lines may come later.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Incident:
     readers: Readers = field(repr=False)
     targets: tuple[Target, ...] = ()
     folder: Path | None = field(default=None, repr=False, compare=False)
+    notes: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @cached_property
     def logs(self) -> pd.DataFrame:

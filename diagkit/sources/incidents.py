@@ -19,6 +19,7 @@ from diagkit.sources.activity import read_activity
 from diagkit.sources.checkouts import read_checkouts, read_recorded_pool
 from diagkit.sources.compose import read_stacks
 from diagkit.sources.files import file_errors
+from diagkit.sources.forgiving import Notes
 from diagkit.sources.http import join_requests, read_http_file
 from diagkit.sources.identify import Identity, identify_file
 from diagkit.sources.logs import join_logs, read_log_file
@@ -43,7 +44,7 @@ UNUSED = {
 }
 
 
-def open_incident(path: str | os.PathLike[str]) -> Incident:
+def open_incident(path: str | os.PathLike[str], *, errors: str = "raise") -> Incident:
     """Find out what a folder with an incident holds.
 
     Nothing but the first bytes of each file is read; logs, samples and tables are read
@@ -53,6 +54,9 @@ def open_incident(path: str | os.PathLike[str]) -> Incident:
     ----------
     path
         The folder. An optional `incident.toml` in it adds what no file can say.
+    errors
+        ``raise``, or ``note``: what cannot be opened or read is then empty, and a line
+        of the incident's ``notes``, so that the rest can be looked at.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def open_incident(path: str | os.PathLike[str]) -> Incident:
     SourceFormatError
         If it holds nothing that can be used.
     SettingError
-        If `incident.toml` has an entry without meaning.
+        If `incident.toml` has an entry without meaning, or `errors` has none.
 
     Examples
     --------
@@ -79,23 +83,16 @@ def open_incident(path: str | os.PathLike[str]) -> Incident:
     [['api.log', 'logs', True]]
     >>> incident.logs["message"].tolist()
     ['up']
+    >>> open_incident(folder / "nowhere", errors="note").notes
+    ['...nowhere: no such file or folder...']
     """
-    folder = Path(path)
-    if folder.is_file():
-        msg = (
-            f"{path}: an incident is a folder; this is a file: pass the folder it is in"
-        )
-        raise SourceNotFoundError(msg)
-    settings = read_settings(folder / "incident.toml")
-    files = [f for f in find_files(folder) if not _ignored(f.name, settings.ignore)]
+    folder, notes = Path(path), Notes(errors)
+    settings = notes.call(lambda: read_settings(folder / "incident.toml"), Settings)
+    files = notes.call(lambda: _list_files(folder, settings), list)
     found = _Found(folder, settings, files)
     contents = found.contents()
-    if not contents["used"].any():
-        said = contents["note"].where(contents["note"] != "", contents["kind"])
-        held = ", ".join((contents["file"] + ": " + said).head(5))
-        more = f", and {len(contents) - 5} more" if len(contents) > 5 else ""
-        msg = f"{folder}: holds nothing that can be used ({held}{more})"
-        raise SourceFormatError(msg)
+    if files:
+        notes.call(lambda: _check_used(folder, contents), lambda: None)
     name = folder.resolve().name
     return Incident(
         name=name,
@@ -106,8 +103,29 @@ def open_incident(path: str | os.PathLike[str]) -> Incident:
         marks=_marks(settings),
         targets=settings.targets,
         folder=folder,
-        readers=found.readers(),
+        readers=notes.wrap(found.readers()),
+        notes=notes.lines,
     )
+
+
+def _list_files(folder: Path, settings: Settings) -> list[SourceFile]:
+    if folder.is_file():
+        msg = (
+            f"{folder}: an incident is a folder; this is a file: pass the folder that "
+            "it is in"
+        )
+        raise SourceNotFoundError(msg)
+    return [f for f in find_files(folder) if not _ignored(f.name, settings.ignore)]
+
+
+def _check_used(folder: Path, contents: pd.DataFrame) -> None:
+    if contents["used"].any():
+        return
+    said = contents["note"].where(contents["note"] != "", contents["kind"])
+    held = ", ".join((contents["file"] + ": " + said).head(5))
+    more = f", and {len(contents) - 5} more" if len(contents) > 5 else ""
+    msg = f"{folder}: holds nothing that can be used ({held}{more})"
+    raise SourceFormatError(msg)
 
 
 @dataclass

@@ -259,3 +259,38 @@ def test_files_are_told_by_their_content(
 ) -> None:
     (tmp_path / name).write_text(text)
     assert identify_file(tmp_path / name).kind == kind
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_folder_that_is_not_there_or_empty_can_be_noted(tmp_path, made) -> None:
+    folder = tmp_path / "in"
+    if made:
+        folder.mkdir()
+    incident = dk.open_incident(folder, errors="note")
+    (note,) = incident.notes
+    assert note.startswith(f"{folder}: ")
+    assert incident.title == "in"
+    assert len(incident.contents) == len(incident.logs) == len(incident.http) == 0
+    assert incident.progress is None
+    assert incident.ports.stacks == []
+    # All analyses go through.
+    assert len(dk.rank_findings(incident)) == 0
+    assert dk.triage(incident).hypotheses["code"].tolist() == ["undetermined"]
+    dk.render_report(incident, tmp_path / "pm.html")
+
+
+def test_what_cannot_be_read_is_noted_and_the_rest_is(tmp_path) -> None:
+    (tmp_path / "api.log").write_text("2025-11-24 18:17:11 - root - INFO - up\n")
+    # Its first bytes are those of a database, and no more.
+    (tmp_path / "progress.sqlite").write_bytes(b"SQLite format 3\0" + bytes(400))
+    (tmp_path / "incident.toml").write_text("titel = 'x'\n")
+    with pytest.raises(dk.SettingError):
+        dk.open_incident(tmp_path)
+    incident = dk.open_incident(tmp_path, errors="note")
+    assert ["no entry 'titel' is known" in note for note in incident.notes] == [True]
+    assert incident.logs["message"].tolist() == ["up"]
+    assert incident.progress is None
+    assert len(incident.notes) == 2
+    assert "progress.sqlite" in incident.notes[1]
+    with pytest.raises(dk.SettingError, match="errors='ignore' is none of raise, note"):
+        dk.open_incident(tmp_path, errors="ignore")
