@@ -50,11 +50,35 @@ def add_git_files(folder: Path) -> list[GitFile]:
     SourceAccessError
         If a file cannot be read or written.
     """
-    root = ask_git("rev-parse", "--show-toplevel", folder=folder)
+    root = find_repository(folder)
+    return [GitFile(name, _add(root / name)) for name in NAMES]
+
+
+def find_repository(folder: Path) -> Path:
+    """Return the root of the repository that a folder is in, or will be in.
+
+    Parameters
+    ----------
+    folder
+        It need not be there yet.
+
+    Returns
+    -------
+    pathlib.Path
+        The root.
+
+    Raises
+    ------
+    SettingError
+        If it is in none.
+    """
+    here = folder.absolute()
+    there = next(one for one in (here, *here.parents) if one.is_dir())
+    root = ask_git("rev-parse", "--show-toplevel", folder=there)
     if not root:
         msg = f"{folder}: is in no git repository (git init makes one)"
         raise SettingError(msg)
-    return [GitFile(name, _add(Path(root) / name)) for name in NAMES]
+    return Path(root)
 
 
 def _add(path: Path) -> str:

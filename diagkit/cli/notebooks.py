@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import diagkit as dk
-from diagkit.cli.gitfiles import NEXT, add_git_files
+from diagkit.cli.gitfiles import NEXT, add_git_files, find_repository
 from diagkit.cli.output import JsonOption, Section, show
 
 
@@ -33,6 +33,9 @@ def notebooks(
     """
     import pandas as pd
 
+    if git:
+        # Before anything is copied.
+        find_repository(folder)
     copied = copy_notebooks(folder, force=force)
     frame = pd.DataFrame({"notebook": [path.name for path in copied]})
     parts = [Section("Notebooks", frame, ("notebook",))]

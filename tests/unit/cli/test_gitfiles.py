@@ -63,6 +63,7 @@ def test_outside_of_a_repository_it_is_told(
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert main(["notebooks", str(tmp_path / "x"), "--git"]) == 2
     assert "is in no git repository" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize("name", NAMES)
