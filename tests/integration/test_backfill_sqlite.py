@@ -440,6 +440,7 @@ HOSTILE = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     ids=st.lists(HOSTILE.filter(bool), unique=True, max_size=8),

@@ -218,6 +218,7 @@ def logical_as_dict(frame):
     return {row[0]: row[1:] for row in frame.itertuples(index=False, name=None)}
 
 
+@pytest.mark.slow
 @tries(12)
 @given(projects=projects, tasks=st.lists(task, max_size=14))
 def test_it_counts_as_one_by_one(database, projects, tasks):

@@ -639,6 +639,7 @@ SHAPES = [
 ]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

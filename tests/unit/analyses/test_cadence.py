@@ -32,6 +32,7 @@ def test_a_job_is_found_among_others(period: float, others: float) -> None:
     assert right >= 19
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [8, 20, 200])
 def test_chance_is_no_cadence(count: int) -> None:
     chance = np.random.default_rng(count)

@@ -97,6 +97,7 @@ def test_the_rate_is_that_since_it_changed() -> None:
     assert found.exposure_s <= 3600
 
 
+@pytest.mark.slow
 def test_the_interval_holds_what_came() -> None:
     """Pools that lose at a constant rate, watched for a while, and then to the end."""
     chance = np.random.default_rng(3)

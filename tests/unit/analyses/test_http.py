@@ -179,6 +179,7 @@ FATES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(
     asked=st.lists(st.tuples(st.sampled_from("abc"), FATES), max_size=30),
     others=st.lists(

@@ -268,6 +268,7 @@ def spell(minute, how):
     return how.format(at)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     tasks=st.lists(task, max_size=40),

@@ -194,6 +194,7 @@ PROFILES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(entries(), max_size=7), PROFILES)
 def test_conflicts_are_those_of_every_port_and_packet(
     tmp_path_factory: pytest.TempPathFactory,

@@ -188,6 +188,7 @@ def test_other_frames_and_settings_are_refused() -> None:
         reconcile(CHECKOUTS.empty(), POOL.empty(), held_longer_than_s=-1)
 
 
+@pytest.mark.slow
 @given(
     spans=st.lists(
         st.tuples(

@@ -175,6 +175,7 @@ def test_the_truth_is_within_the_bounds(sessions: list[Session], whole: bool) ->
     assert found == pytest.approx(truth, abs=slack)
 
 
+@pytest.mark.slow
 @given(
     st.lists(SESSION, min_size=1, max_size=10), st.sampled_from(["1s", "7s", "1min"])
 )

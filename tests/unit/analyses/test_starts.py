@@ -246,6 +246,7 @@ project = st.fixed_dictionaries(
 row = st.tuples(minute, minute, st.sampled_from(["completed", "failed", "pending"]))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(project=project, tasks=st.lists(row, max_size=10), now=minute)
 def test_the_bounds_hold_the_inferred_percentage(project, tasks, now):

@@ -72,6 +72,7 @@ def test_this_project_uses_them_too(name: str) -> None:
     assert (ROOT / name).read_bytes() == wanted.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_hook_takes_outputs_and_keeps_the_rest(
     sample: Path, tmp_path: Path
 ) -> None:

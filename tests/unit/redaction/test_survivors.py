@@ -120,7 +120,8 @@ def test_none_survives_in_a_report(corpus, tmp_path: Path, ending: str) -> None:
     assert "QueuePool limit" in text
     assert survivors(text, secrets) == []
     if ending == "json":
-        assert json.loads(text)["redactions"] >= len(secrets) // 2
+        # The number is that of what stands in the file.
+        assert json.loads(text)["redactions"] == text.count("[redacted:") > 0
 
 
 @pytest.mark.parametrize("command", ["leaks", "triage", "check", "ports"])

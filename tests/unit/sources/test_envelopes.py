@@ -257,6 +257,7 @@ any_text = st.one_of(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::diagkit.errors.DiagkitWarning")
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -418,6 +418,7 @@ METHODS = st.sampled_from(["GET", "POST", "DELETE", "PROPFIND"])
 STEP = st.text("abz09._-~%", min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(
         st.tuples(

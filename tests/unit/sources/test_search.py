@@ -71,6 +71,7 @@ def pieces(data: bytes, size: int) -> list[bytes]:
     return [text[at : at + size].encode() for at in range(0, len(text), size)]
 
 
+@pytest.mark.slow
 @given(
     st.lists(LINES.map(str.encode), max_size=40),
     st.sampled_from([b"\n", b"\r\n"]),

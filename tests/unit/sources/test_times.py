@@ -143,6 +143,7 @@ def test_an_hour_that_comes_twice_is_told_by_the_order() -> None:
     assert got == ["00:10", "00:50", "00:49", "01:05", "01:59", "02:01"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.datetimes(*BOUNDS), min_size=1, max_size=5))
 def test_every_style_is_read_exactly(times: list[dt.datetime]) -> None:
     names = list(MONTHS)

@@ -34,6 +34,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(steps, st.sampled_from([3.0, 20.0, 1e6]), st.sampled_from([600, 1 << 20]))
 def test_a_look_has_what_reading_all_of_it_has(
