@@ -28,7 +28,13 @@ WORD, NAME, ID = 16, 26, 48
 # Cells of this many are prose, which needs room; words of this many are broken.
 PROSE, LONG = 60, 34
 NUMBER = re.compile(r"[-+\u2212]?\d[\d,]*(?:\.\d+)?(?: ?(?:%|pp))?|–|")
-MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|$~&])")
+# What acts in Markdown: some wherever it stands, some at a word's end (an underscore
+# within a name does nothing), some where a line begins.
+MARKDOWN = re.compile(
+    r"[\\`*\[\]<>|$~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|!(?=\[)|^[#+=-]|(?<=^\d)[.)]"
+)
+# A finding that is named stays as it is: nothing makes it a link.
+NAMED = re.compile(rf"\\\[{CITED.pattern}\\\](?![(:])")
 # What diagkit writes as code, where it does so: log text keeps its backticks.
 CODE = re.compile(r"`([^`\n]{1,200})`")
 LINKED = re.compile(rf"`(?P<code>[^`\n]{{1,200}})`|(?P<finding>{CITED.pattern})")
@@ -125,6 +131,8 @@ def escape_markdown(text: str, *, code: bool = False) -> str:
     --------
     >>> print(escape_markdown("<b>*a*"))
     &lt;b\>\*a\*
+    >>> print(escape_markdown("see [x] and [pool_exhausted-601955e4] (_all_)"))
+    see \[x\] and [pool_exhausted-601955e4] (\_all\_)
     >>> print(escape_markdown("use `a_b`, not *c*", code=True))
     use `a_b`, not \*c\*
     """
@@ -133,7 +141,7 @@ def escape_markdown(text: str, *, code: bool = False) -> str:
     return "".join(
         f"`{part.replace('|', BAR)}`"
         if place % 2
-        else MARKDOWN.sub(r"\\\1", part).replace("\\<", "&lt;")
+        else NAMED.sub(r"[\1]", MARKDOWN.sub(r"\\\g<0>", part).replace("\\<", "&lt;"))
         for place, part in enumerate(parts)
     )
 
