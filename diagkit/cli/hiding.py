@@ -185,9 +185,8 @@ class Hider:
         self.count += flat.count
         for place in flat.frame.columns:
             out[place] = flat.frame[place]
-        return out.set_axis(self._index(frame.columns), axis=1).set_axis(
-            self._index(frame.index)
-        )
+        columns = _tell_apart(self._index(frame.columns), frame.columns)
+        return out.set_axis(columns, axis=1).set_axis(self._index(frame.index))
 
     def shown(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame without secrets where its table shows it.
@@ -265,6 +264,18 @@ def count_redactions(count: int) -> str:
     ('redacted: 1 replacement', 'redacted: 2 replacements')
     """
     return f"redacted: {count} replacement{'' if count == 1 else 's'}"
+
+
+def _tell_apart(clean: pd.Index, labels: pd.Index) -> pd.Index:
+    """Give a number to columns whose names are the same without their secrets."""
+    if clean.is_unique or not labels.is_unique or clean.nlevels > 1:
+        return clean
+    seen: dict[object, int] = {}
+    names = []
+    for label in clean:
+        seen[label] = seen.get(label, 0) + 1
+        names.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return type(clean)(names, name=clean.name)
 
 
 def _is_nested(cell: object) -> bool:

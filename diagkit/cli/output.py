@@ -193,11 +193,11 @@ def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
 def _print_table(console: Console, part: Section, hider: Hider) -> None:
     table = Table(title=printable(part.title), title_justify="left", show_lines=False)
     clean = hider.frame(part.frame[list(part.columns)].head(part.limit))
-    for name in part.columns:
+    for label, name in zip(clean.columns, part.columns, strict=True):
         kind = part.frame[name].dtype
         # Words of a list are short, and are not to be broken for a long text beside.
         table.add_column(
-            name,
+            Text(printable(str(label))),
             justify="right" if kind.kind in "iuf" else "left",
             overflow="fold",
             no_wrap=kind == "category",
