@@ -488,13 +488,13 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: object) -> None:
-    """Load ``%diagkit``; keep findings that are shown, warn of connections left."""
+    """Load ``%diagkit``; redact what is shown, warn of connections left."""
     import_module("diagkit.sources.notebookcells").load(shell)
     import_module("diagkit.cli.magic").load(shell)
     import_module("diagkit.cli.formatter").load(shell)
 
 
 def unload_ipython_extension(shell: object) -> None:
-    """Warn and keep no more: ``%unload_ext diagkit``."""
+    """Redact, warn and keep no more: ``%unload_ext diagkit``."""
     import_module("diagkit.sources.notebookcells").unload(shell)
     import_module("diagkit.cli.formatter").unload(shell)

@@ -212,7 +212,7 @@ def _dress(
     ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     ax.set_xlim(-3, 103)
     # A label that the caller has set stays.
-    ax.set_xlabel(ax.get_xlabel() or f"progress shown by {name} (%)")
+    ax.set_xlabel(ax.get_xlabel() or f"progress shown by {plain(name)} (%)")
     ax.grid(axis="x", color="#DDDDDD", linewidth=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)
@@ -230,7 +230,8 @@ def _dress(
             handletextpad=0.4,
         )
     else:
-        ax.text(50, 0, f"{name} shows the same before and after", ha="center")
+        said = f"{plain(name)} shows the same before and after"
+        ax.text(50, 0, said, ha="center")
     ax.annotate(
         "\n".join(_notes(plan, name, changed)),
         (0, 0),
@@ -270,13 +271,14 @@ def _conclude(plan: BackfillPlan, name: str) -> str:
                 "No start is missing that has to be there: a backfill changes nothing"
             )
         return f"{_many(left, 'start')} missing, and the data can decide none of them"
+    shown = plain(name)
     of = f"{len(set_):,} of {_many(len(set_) + left, 'missing start')}"
     before, after = set_[f"before_{name}"].mean(), set_[f"after_{name}"].mean()
     if set_[f"before_{name}"].equals(set_[f"after_{name}"]):
-        return f"A backfill of {of} changes nothing that {name} shows"
+        return f"A backfill of {of} changes nothing that {shown} shows"
     was = "nothing" if np.isnan(before) else f"{before:.0f} %"
     return (
-        f"A backfill of {of}: {name} shows {after:.0f} % for them on average, where "
+        f"A backfill of {of}: {shown} shows {after:.0f} % for them on average, where "
         f"it shows {was} now"
     )
 

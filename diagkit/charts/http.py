@@ -172,5 +172,5 @@ def _conclude(rows: pd.DataFrame) -> str:
     said = []
     for observer, part in rows.groupby("observer", sort=True):
         failed = part.loc[part["status_class"].isin(FAILED), "requests"].sum()
-        said.append(f"{observer}: {failed} of {part['requests'].sum()}")
+        said.append(f"{plain(observer, 30)}: {failed} of {part['requests'].sum()}")
     return f"Requests that failed, by observer: {', '.join(said)}" if said else ""

@@ -256,7 +256,7 @@ def _draw_marks(ax: Axes, rows: pd.DataFrame, names: list[str]) -> None:
             markerfacecolor="none",
             markeredgecolor=mark.color,
             markeredgewidth=1.7,
-            label=name,
+            label=plain(name),
             zorder=3,
             clip_on=False,
         )
@@ -358,10 +358,11 @@ def _conclude(audit: StartedAtAudit, names: list[str]) -> str:
             f"Every project that ran has its start; the rules differ by {worst:.0f} pp"
         )
     effect = table.loc[illegal, f"effect_pp_{newest}"].mean()
+    shown = plain(newest)
     ran = f"{count} project{'s' if count > 1 else ''} ran without a recorded start"
     if np.isnan(effect):
-        return f"{ran}; {newest} shows no percentage for them"
+        return f"{ran}; {shown} shows no percentage for them"
     if abs(effect) < LEAST_PP:
-        return f"{ran}; {newest} shows them right"
+        return f"{ran}; {shown} shows them right"
     way = "low" if effect < 0 else "high"
-    return f"{ran}: {newest} shows them {abs(effect):.0f} pp too {way} on average"
+    return f"{ran}: {shown} shows them {abs(effect):.0f} pp too {way} on average"

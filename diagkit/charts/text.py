@@ -10,13 +10,35 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["plain", "written_by"]
+__all__ = ["plain", "write_by_default", "written_by"]
 
 # Cc control, Cf format (bidi marks), Cs lone surrogates, Zl/Zp line separators.
 DROPPED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # A report takes secrets out of frames before it draws them. An explorer cannot: its
 # settings are the names that stand in the frames.
-_CLEAN: ContextVar[Callable[[str], str]] = ContextVar("clean", default=str)
+_CLEAN: ContextVar[Callable[[str], str] | None] = ContextVar("clean", default=None)
+# Where nothing is said for one drawing: a notebook's cells run in many contexts.
+_DEFAULT: list[Callable[[str], str]] = [str]
+
+
+def write_by_default(clean: Callable[[str], str] | None) -> None:
+    """Let texts from data go through a function wherever `written_by` names no other.
+
+    Parameters
+    ----------
+    clean
+        As for `written_by`; None: texts are written as they are.
+
+    Examples
+    --------
+    >>> write_by_default(str.upper)
+    >>> plain("north")
+    'NORTH'
+    >>> write_by_default(None)
+    >>> plain("north")
+    'north'
+    """
+    _DEFAULT[:] = [clean or str]
 
 
 @contextmanager
@@ -66,7 +88,8 @@ def plain(text: object, limit: int = 60) -> str:
     >>> plain("a" * 100, limit=4)
     'aaa…'
     """
-    line = " ".join(_CLEAN.get()(str(text)).split())
+    clean = _CLEAN.get() or _DEFAULT[0]
+    line = " ".join(clean(str(text)).split())
     kept = "".join(c for c in line if unicodedata.category(c) not in DROPPED)
     if len(kept) > limit:
         kept = kept[: max(limit - 1, 0)] + "…"

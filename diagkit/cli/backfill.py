@@ -9,7 +9,7 @@ import typer
 
 import diagkit as dk
 from diagkit.analyses.backfill import BackfillPlan, plan_backfill
-from diagkit.cli.output import JsonOption, Section, show
+from diagkit.cli.output import JsonOption, Section, show, write_chart
 
 COLUMNS = ("project_id", "action", "started_at", "low", "high", "changes", "evidence")
 
@@ -69,12 +69,7 @@ def backfill(
     if output is not None:
         notes += [f"for review: {path}" for path in _write(plan, output)]
     if chart is not None:
-        from diagkit.charts.backfill import plot_backfill
-        from diagkit.charts.images import to_png
-        from diagkit.cli.leaks import write_bytes
-
-        write_bytes(chart, to_png(plot_backfill(plan)))
-        notes.append(f"chart: {chart}")
+        notes.append(write_chart(chart, lambda: dk.plot_backfill(plan)))
     show([section], as_json=as_json, notes=notes)
 
 

@@ -117,12 +117,18 @@ def _nothing() -> None:
 
 def _fail(message: str) -> int:
     """Tell a person what went wrong, in one line; the exit code of an error."""
-    from diagkit.cli.output import printable
-    from diagkit.redaction.text import redact_text
-
-    line = printable(redact_text(" ".join(message.split())).text)
-    sys.stderr.write(f"diagkit: {line}\n")
+    _say(message)
     return 2
+
+
+def _say(message: str) -> None:
+    """Write a line for people, redacted."""
+    from diagkit.cli.hiding import hide
+    from diagkit.cli.output import printable
+
+    # Redacted first: what a line end ends, a blank may not.
+    line = printable(" ".join(hide(message).split()))
+    sys.stderr.write(f"diagkit: {line}\n")
 
 
 def _tell(
@@ -134,7 +140,5 @@ def _tell(
     line: str | None = None,
 ) -> None:
     """Tell a person what was read only in part; other warnings are not for them."""
-    from diagkit.cli.output import printable
-
     if issubclass(category, DiagkitWarning):
-        sys.stderr.write(f"diagkit: {printable(str(message))}\n")
+        _say(str(message))

@@ -1,18 +1,30 @@
-"""What a notebook keeps of findings that a cell shows, for those who compare runs."""
+"""What a notebook keeps of what its cells show: no secrets; and of findings, rows."""
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
+from diagkit.charts.text import write_by_default
+from diagkit.cli.hiding import Hider, hide
 from diagkit.redaction.text import redact_frame
 from diagkit.report.runs import MIME, show_findings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
+
+# A picture's bytes, and the number of a widget whose explorer is redacted by itself.
+KEPT = ("application/vnd.jupyter.widget-view+json", "application/pdf")
+MARKUP = ("text/html", "image/svg+xml")
 
 
 def load(shell: Any) -> None:
-    """Keep the rows of findings beside the table that is shown.
+    """Take secrets out of what cells show, and keep the rows of findings beside it.
+
+    Charts that diagkit draws, and its warnings, have none from then on, either. What is
+    printed stays as it is.
 
     Parameters
     ----------
@@ -27,20 +39,99 @@ def load(shell: Any) -> None:
         print_method = "_repr_diagkit_findings_"
         _return_type = list
 
-    formatter: Any = FindingsFormatter(parent=shell.display_formatter)
+    display = shell.display_formatter
+    formatter: Any = FindingsFormatter(parent=display)
     formatter.for_type_by_name("pandas", "DataFrame", keep_findings)
-    shell.display_formatter.formatters[MIME] = formatter
+    display.formatters[MIME] = formatter
+    if not isinstance(vars(display).get("format"), CleanFormat):
+        display.format = CleanFormat(display.format)
+    if not isinstance(warnings.formatwarning, CleanWarning):
+        warnings.formatwarning = CleanWarning(warnings.formatwarning)
+    write_by_default(hide)
 
 
 def unload(shell: Any) -> None:
-    """Keep them no more.
+    """Show everything as it is, and keep nothing beside it.
 
     Parameters
     ----------
     shell
         IPython's shell.
     """
-    shell.display_formatter.formatters.pop(MIME, None)
+    display = shell.display_formatter
+    display.formatters.pop(MIME, None)
+    if isinstance(vars(display).get("format"), CleanFormat):
+        # The method of its class is found again.
+        del display.format
+    if isinstance(warnings.formatwarning, CleanWarning):
+        warnings.formatwarning = warnings.formatwarning.write
+    write_by_default(None)
+
+
+class CleanFormat:
+    """Formats what a cell shows, redacted; the cell's variables stay as they are.
+
+    Parameters
+    ----------
+    write
+        The method that it stands in for.
+    """
+
+    def __init__(self, write: Callable[..., tuple[dict[str, Any], Any]]) -> None:
+        self.write = write
+
+    def __call__(self, thing: Any, *args: Any, **kwargs: Any) -> Any:
+        """Format an object.
+
+        Parameters
+        ----------
+        thing
+            What is shown.
+        *args, **kwargs
+            Further arguments of the method.
+
+        Returns
+        -------
+        tuple
+            Representations by their type, and what is to be known of them.
+        """
+        hider = Hider()
+        # Before a table is written: it cuts long cells, and half a secret is one.
+        clean = _clean(thing, hider)
+        bundle, about = self.write(clean, *args, **kwargs)
+        if not _is_table(clean):
+            bundle = {kind: _hide(kind, said, hider) for kind, said in bundle.items()}
+        if bundle and hider.count:
+            about = {**about, "diagkit": {"redactions": hider.count}}
+        return bundle, about
+
+
+class CleanWarning:
+    """Writes warnings, redacted.
+
+    Parameters
+    ----------
+    write
+        The function that it stands in for.
+    """
+
+    def __init__(self, write: Callable[..., str]) -> None:
+        self.write = write
+
+    def __call__(self, *args: Any, **kwargs: Any) -> str:
+        """Write a warning.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            Those of `warnings.formatwarning`.
+
+        Returns
+        -------
+        str
+            Its lines.
+        """
+        return hide(self.write(*args, **kwargs))
 
 
 def keep_findings(frame: pd.DataFrame) -> list[dict[str, str]] | None:
@@ -57,6 +148,34 @@ def keep_findings(frame: pd.DataFrame) -> list[dict[str, str]] | None:
         None for any other frame.
     """
     return show_findings(redact_frame(frame).frame) if _may_show(frame) else None
+
+
+def _clean(thing: Any, hider: Hider) -> Any:
+    import pandas as pd
+
+    if isinstance(thing, pd.DataFrame):
+        # Of findings every row is kept.
+        return hider.frame(thing) if _may_show(thing) else hider.shown(thing)
+    if isinstance(thing, pd.Series):
+        shown = hider.shown(thing.to_frame()).iloc[:, 0]
+        return shown.rename(hider.value(thing.name))
+    return hider.value(thing)
+
+
+def _hide(kind: str, said: Any, hider: Hider) -> Any:
+    if kind in KEPT or not isinstance(said, (str, list, dict)):
+        return said
+    if kind in MARKUP and isinstance(said, str):
+        return hider.html(said)
+    if kind.startswith("image/"):
+        return said
+    return hider.value(said)
+
+
+def _is_table(thing: Any) -> bool:
+    import pandas as pd
+
+    return isinstance(thing, (pd.DataFrame, pd.Series))
 
 
 def _may_show(frame: pd.DataFrame) -> bool:

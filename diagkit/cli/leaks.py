@@ -15,6 +15,7 @@ from diagkit.cli.output import (
     ZoneOption,
     exit_code,
     show,
+    write_chart,
 )
 
 
@@ -42,10 +43,7 @@ def leaks(
     if line.attrs["undated"]:
         notes.append(f"{line.attrs['undated']} events have no time and are in no bin")
     if chart is not None:
-        from diagkit.charts.images import to_png
-
-        write_bytes(chart, to_png(dk.plot_leaks(line)))
-        notes.append(f"chart: {chart}")
+        notes.append(write_chart(chart, lambda: dk.plot_leaks(line)))
     sections = [
         Section("Findings", findings, ("severity", "summary", "evidence", "remedy")),
         Section(f"Events per {every}", table, list(table.columns)),
@@ -55,25 +53,3 @@ def leaks(
         sections.append(Section("Events", events, ()))
     show(sections, as_json=as_json, notes=notes)
     raise typer.Exit(code)
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file that a command was asked for.
-
-    Parameters
-    ----------
-    path
-        The file.
-    data
-        What it is to hold.
-
-    Raises
-    ------
-    SourceAccessError
-        If it cannot be written.
-    """
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        msg = f"{path}: cannot be written ({error.strerror or error})"
-        raise dk.SourceAccessError(msg) from None

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import diagkit as dk
+from diagkit.cli.hiding import hide
 from diagkit.errors import DiagkitError, SettingError, suggest
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _pool(folder: str) -> Any:
 
 
 def _http(*paths: str) -> Any:
-    return dk.reconcile_http(dk.read_http(list(paths))).rates
+    return _clean(dk.reconcile_http(dk.read_http(list(paths))).rates)
 
 
 def _ports(*paths: str) -> Any:
@@ -71,7 +72,8 @@ def _compare(before: str, after: str) -> Any:
 
 
 def _review(base: str, head: str) -> Any:
-    return dk.compare_findings(dk.read_findings(base), dk.read_findings(head))
+    changes = dk.compare_findings(dk.read_findings(base), dk.read_findings(head))
+    return _clean(changes)
 
 
 def _report(folder: str, output: str) -> Any:
@@ -133,7 +135,7 @@ def run_magic(line: str) -> Any:
         return _run(line)
     except DiagkitError as error:
         # As on the command line: no traceback.
-        sys.stderr.write(f"diagkit: {error}\n")
+        sys.stderr.write(f"diagkit: {hide(str(error))}\n")
         return None
 
 

@@ -6,18 +6,21 @@ import json
 import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from diagkit.charts.text import written_by
+from diagkit.cli.hiding import Hider, count_redactions, hide
+from diagkit.errors import SourceAccessError
 from diagkit.frames.findings import severity_rank
-from diagkit.redaction.text import redact_frame, redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -82,41 +85,60 @@ def show(
     as_json
         Print one JSON object instead: a key a section, a list of records each.
     notes
-        Lines under the tables; in JSON the list ``notes``.
+        Lines under the tables; in JSON the list ``notes``. A last line says how many
+        replacements were made, where there are some; in JSON it is ``redactions``.
     extra
         Further keys of the JSON object.
     """
+    hider = Hider()
     if as_json:
-        body: dict[str, object] = dict(extra or {})
+        body: dict[str, object] = hider.value(dict(extra or {}))
         for part in sections:
-            body[part.title.lower().replace(" ", "_")] = records(part.frame)
-        body["notes"] = [redact_text(note).text for note in notes]
+            key = part.title.lower().replace(" ", "_")
+            body[key] = _records(hider.frame(part.frame))
+        body["notes"] = [hider.text(note) for note in notes]
+        body["redactions"] = hider.count
         sys.stdout.write(json.dumps(body, indent=1) + "\n")
         return
     console = Console(highlight=False, emoji=False)
     for part in sections:
-        _print_table(console, part)
+        _print_table(console, part, hider)
     for note in notes:
-        console.print(Text(printable(redact_text(note).text)), soft_wrap=True)
+        console.print(Text(printable(hider.text(note))), soft_wrap=True)
+    if hider.count:
+        console.print(count_redactions(hider.count))
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """Turn a frame into redacted JSON records; times are ISO 8601, missing is null.
+def write_chart(path: Path, draw: Callable[[], Any]) -> str:
+    """Draw a chart into a PNG, redacted.
 
     Parameters
     ----------
-    frame
-        Any frame.
+    path
+        The file.
+    draw
+        Draws it, and returns its Axes.
 
     Returns
     -------
-    list of dict
-        One a row.
+    str
+        A note that names the file.
+
+    Raises
+    ------
+    SourceAccessError
+        If it cannot be written.
     """
-    clean = redact_frame(frame).frame
-    text = clean.to_json(orient="records", date_format="iso", date_unit="us")
-    done: list[dict[str, object]] = json.loads(text or "[]")
-    return done
+    from diagkit.charts.images import to_png
+
+    with written_by(hide):
+        data = to_png(draw())
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        msg = f"{path}: cannot be written ({error.strerror or error})"
+        raise SourceAccessError(msg) from None
+    return f"chart: {path}"
 
 
 def printable(text: str) -> str:
@@ -161,14 +183,21 @@ def exit_code(findings: pd.DataFrame, fail_on: str | None) -> int:
     return int(any(severity_rank(str(s)) >= least for s in findings["severity"]))
 
 
-def _print_table(console: Console, part: Section) -> None:
+def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Turn a frame into JSON records; times are ISO 8601, missing is null."""
+    text = frame.to_json(orient="records", date_format="iso", date_unit="us")
+    done: list[dict[str, object]] = json.loads(text or "[]")
+    return done
+
+
+def _print_table(console: Console, part: Section, hider: Hider) -> None:
     table = Table(title=printable(part.title), title_justify="left", show_lines=False)
-    clean = redact_frame(part.frame[list(part.columns)].head(part.limit)).frame
-    for name in part.columns:
+    clean = hider.frame(part.frame[list(part.columns)].head(part.limit))
+    for label, name in zip(clean.columns, part.columns, strict=True):
         kind = part.frame[name].dtype
         # Words of a list are short, and are not to be broken for a long text beside.
         table.add_column(
-            name,
+            Text(printable(str(label))),
             justify="right" if kind.kind in "iuf" else "left",
             overflow="fold",
             no_wrap=kind == "category",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import diagkit as dk
+from diagkit.cli.hiding import Hider, count_redactions
 from diagkit.cli.output import (
     FailOnOption,
     JsonOption,
@@ -17,7 +18,6 @@ from diagkit.cli.output import (
     printable,
     show,
 )
-from diagkit.redaction.text import redact_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,11 @@ def ports(
     found = dk.read_compose(paths[0] if len(paths) == 1 else list(paths))
     table = dk.document_ports(found)
     if markdown:
-        sys.stdout.write(write_markdown(table))
+        hider = Hider()
+        sys.stdout.write(write_markdown(hider.frame(table)))
+        if hider.count:
+            # Not into what is pasted.
+            sys.stderr.write(f"diagkit: {count_redactions(hider.count)}\n")
         return
     targets = target or []
     listening = dk.read_listeners() if listeners else None
@@ -105,7 +109,7 @@ def write_markdown(table: pd.DataFrame) -> str:
     |---|
     | a\|b |
     """
-    clean = redact_frame(table).frame
+    clean = Hider().frame(table)
     lines = [
         "| " + " | ".join(map(_escape, clean.columns)) + " |",
         "|" + "---|" * len(clean.columns),
