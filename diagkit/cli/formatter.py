@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 # A picture's bytes, and the number of a widget whose explorer is redacted by itself.
 KEPT = ("application/vnd.jupyter.widget-view+json", "application/pdf")
 MARKUP = ("text/html", "image/svg+xml")
+# A table as pandas writes it, and how a cell of text begins.
+ROW, CELL = re.compile(r"<tr>.*?</tr>", re.DOTALL), re.compile("<td>")
+LEFT = '<td style="text-align: left">'
+TEXTS = ("str", "string", "category")
 
 
 def load(shell: Any) -> None:
@@ -101,6 +106,8 @@ class CleanFormat:
         bundle, about = self.write(clean, *args, **kwargs)
         if not _is_table(clean):
             bundle = {kind: _hide(kind, said, hider) for kind, said in bundle.items()}
+        elif isinstance(bundle.get("text/html"), str):
+            bundle["text/html"] = align_text(bundle["text/html"], clean)
         if bundle and hider.count:
             about = {**about, "diagkit": {"redactions": hider.count}}
         return bundle, about
@@ -148,6 +155,44 @@ def keep_findings(frame: pd.DataFrame) -> list[dict[str, str]] | None:
         None for any other frame.
     """
     return show_findings(redact_frame(frame).frame) if _may_show(frame) else None
+
+
+def align_text(markup: str, frame: pd.DataFrame) -> str:
+    """Let text of a table begin at the left: notebooks put all of it to the right.
+
+    Parameters
+    ----------
+    markup
+        The table, as pandas writes it.
+    frame
+        What it shows.
+
+    Returns
+    -------
+    str
+        The table; numbers and times stand at the right, as they were.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"n": [1], "why": ["it leaks"]})
+    >>> made = align_text(rows.to_html(), rows)
+    >>> '<td style="text-align: left">it leaks</td>' in made, "<td>1</td>" in made
+    (True, True)
+    """
+    text = [kind.kind in "OTUS" or str(kind) in TEXTS for kind in frame.dtypes]
+
+    def align(row: re.Match[str]) -> str:
+        cells = CELL.split(row[0])
+        # Columns that pandas leaves out in the middle: which is which, nobody knows.
+        if len(cells) - 1 != len(text):
+            return row[0]
+        marks = (LEFT if is_text else "<td>" for is_text in text)
+        return cells[0] + "".join(
+            f"{mark}{cell}" for mark, cell in zip(marks, cells[1:], strict=True)
+        )
+
+    return ROW.sub(align, markup)
 
 
 def _clean(thing: Any, hider: Hider) -> Any:

@@ -59,6 +59,8 @@ class Triage:
     def conclusion(self) -> str:
         """What the first hypothesis says, in a sentence."""
         first = self.hypotheses.iloc[0]
+        if first["code"] == "undetermined":
+            return str(first["summary"])
         return f"{first['summary']} ({100 * first['confidence']:.0f} %)"
 
     def __str__(self) -> str:

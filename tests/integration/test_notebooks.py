@@ -103,6 +103,17 @@ def test_what_is_missing_is_said_and_the_rest_runs(path: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_folder_that_is_not_there_is_said_and_the_rest_runs(
+    path: Path, tmp_path: Path
+) -> None:
+    found = outputs(run(path, tmp_path / "nowhere"))
+    assert [o for o in found if o.output_type == "error"] == []
+    said = "\n".join(o.get("data", {}).get("text/markdown", "") for o in found)
+    assert f"**Not used:** {tmp_path / 'nowhere'}: no such file or folder" in said
+
+
+@pytest.mark.slow
 def test_a_folder_of_a_recorder_is_an_incident_too(tmp_path: Path) -> None:
     import sqlalchemy as sa
 
