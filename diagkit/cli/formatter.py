@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 # A picture's bytes, and the number of a widget whose explorer is redacted by itself.
 KEPT = ("application/vnd.jupyter.widget-view+json", "application/pdf")
 MARKUP = ("text/html", "image/svg+xml")
-# A table as pandas writes it, and how a cell of text begins.
-ROW, CELL = re.compile(r"<tr>.*?</tr>", re.DOTALL), re.compile("<td>")
-LEFT = '<td style="text-align: left">'
+# The rows of a table as pandas writes it.
+HEAD = re.compile(r'<tr style="text-align: right;">.*?</tr>', re.DOTALL)
+ROW = re.compile(r"<tr>.*?</tr>", re.DOTALL)
 TEXTS = ("str", "string", "category")
 
 
@@ -179,20 +179,25 @@ def align_text(markup: str, frame: pd.DataFrame) -> str:
     >>> made = align_text(rows.to_html(), rows)
     >>> '<td style="text-align: left">it leaks</td>' in made, "<td>1</td>" in made
     (True, True)
+    >>> '<th style="text-align: left">why</th>' in made, "<th>n</th>" in made
+    (True, True)
     """
     text = [kind.kind in "OTUS" or str(kind) in TEXTS for kind in frame.dtypes]
 
-    def align(row: re.Match[str]) -> str:
-        cells = CELL.split(row[0])
+    def align(row: re.Match[str], cell: str, before: int) -> str:
+        first, *cells = row[0].split(cell)
         # Columns that pandas leaves out in the middle: which is which, nobody knows.
-        if len(cells) - 1 != len(text):
+        if len(cells) != before + len(text):
             return row[0]
-        marks = (LEFT if is_text else "<td>" for is_text in text)
-        return cells[0] + "".join(
-            f"{mark}{cell}" for mark, cell in zip(marks, cells[1:], strict=True)
+        begin = f'{cell[:-1]} style="text-align: left">'
+        marks = [cell] * before + [begin if one else cell for one in text]
+        return first + "".join(
+            f"{mark}{one}" for mark, one in zip(marks, cells, strict=True)
         )
 
-    return ROW.sub(align, markup)
+    levels = frame.index.nlevels
+    done = HEAD.sub(lambda row: align(row, "<th>", levels), markup)
+    return ROW.sub(lambda row: align(row, "<td>", 0), done)
 
 
 def _clean(thing: Any, hider: Hider) -> Any:
