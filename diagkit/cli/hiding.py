@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 DEPTH = 8
 # What a table of this many rows at each end shows, no page shows.
 ENDS = 1000
-TAG = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
+# Looks at each character once, whatever is given.
+TAG = re.compile(r"(<[^<>]*>)")
 ATTRIBUTE = re.compile(r"""(=\s*)("[^"]*"|'[^']*')""")
 
 
