@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diagkit.redaction.shapes import (
+    NO_MARKER,
     QUOTE,
     STRING,
     Pattern,
@@ -13,7 +14,10 @@ from diagkit.redaction.shapes import (
 # Between a name and its value. The value may stand on the next line, indented.
 GAP = r"[^\S\r\n]*+"
 NEXT_LINE = r"(?:(?:[|>][+-]?|\\{1,2})?\r?\n[ \t]++)?"
-IS = r"(?:=>|->|:=|=={0,1}|[:\uff1a\uff1d]|%(?:25)?3[ADad]|\\+u003[aAdD]|&#(?:61|x3[aAdD]);)"
+IS = (
+    r"(?:=>|->|:=|==?|[:\uff1a\uff1d]"
+    r"|%(?:25)?3[ADad]|\\+u003[aAdD]|&#(?:61|x3[aAdD]);)"
+)
 TYPE = r"(?::\s?(?:str|bytes|SecretStr|Optional\[str\]|str ?\| ?None)\s?=)"
 CLOSE = rf"(?:\[\w{{0,20}}\]|\]|%5[dD])?{QUOTE}?\]?"
 # JSON and XML with names and values as values, and a part of a form.
@@ -73,7 +77,7 @@ WORDS = (
 
 
 def _named(needs: str, name: str) -> Pattern:
-    return _p("secret", needs, f"{name}{SUFFIX}{BETWEEN}{VALUE}")
+    return _p("secret", needs, f"{name}{NO_MARKER}{SUFFIX}{BETWEEN}{VALUE}")
 
 
 ASSIGNED = (

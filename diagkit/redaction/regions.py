@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import re
 
-from diagkit.redaction.shapes import STRING, Pattern, make_pattern as _p, make_quoted
+from diagkit.redaction.shapes import (
+    NO_MARKER,
+    STRING,
+    Pattern,
+    make_pattern as _p,
+    make_quoted,
+)
 
 ANY_CASE = re.IGNORECASE
 LINES = re.MULTILINE
@@ -112,7 +118,8 @@ HEADERS = (
     _p(
         "cookie",
         "cookie",
-        r"[cC](?i:ookies?)[\"']?\s*+(?:=>|[:=])\s*+(?P<secret>"
+        rf"[cC](?i:ookies?){NO_MARKER}"
+        r"[\"']?\s*+(?:=>|[:=])\s*+(?P<secret>"
         rf"{make_quoted('q')}|\{{(?:{STRING}|[^}}\"'\r\n])*+\}}?|\[[^\]\r\n]*+\]?"
         rf"|{PAIR}(?:;[ \t]*+{PAIR})*+)",
     ),

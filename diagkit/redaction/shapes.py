@@ -58,6 +58,17 @@ QUOTE = r"(?:\\*[\"']|&(?:quot|apos|#0?3[49]|#[xX]2[27]);|%(?:25)?2[27]|\\+u002[
 STRING = r"(?:\"(?:[^\"\\\r\n]|\\.)*+\"|'(?:[^'\\\r\n]|\\.)*+')"
 
 
+# Not in front of the rest of a marker with a pseudonym, [redacted:secret:4f1c9a02]: its
+# kind is no name of a value.
+KINDS = (
+    *("secret", "token", "cookie", "api_key", "private_key", "aws_secret"),
+    *("slack_token", "gitlab_token", "github_token"),
+)
+NO_MARKER = (
+    "(?!(?:" + "|".join(rf"(?<=\[redacted:{k})" for k in KINDS) + r"):[0-9a-f]{8}\])"
+)
+
+
 def make_quoted(mark: str) -> str:
     """Return the shape of a quoted value, from its opening mark to the same one.
 

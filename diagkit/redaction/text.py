@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diagkit.redaction.hidden import drop_hidden
 from diagkit.redaction.patterns import KINDS, select_patterns
@@ -13,6 +13,8 @@ from diagkit.redaction.people import EMAIL
 from diagkit.redaction.values import is_secret, read_address, read_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from diagkit.redaction.shapes import Pattern
@@ -89,13 +91,14 @@ def redact_text(text: str, key: str | None = None) -> RedactedText:
 
 
 def redact_frame(frame: pd.DataFrame, key: str | None = None) -> RedactedFrame:
-    """Replace secrets and personal data in the text columns of a frame.
+    """Replace secrets and personal data in a frame.
 
     Parameters
     ----------
     frame
-        Any frame. Text is redacted wherever it stands: text and object columns, and
-        the categories of categorical ones.
+        Any frame. Text is redacted wherever it stands: in columns of text, of
+        categories and of objects (in lists and dictionaries too), in the names of
+        columns and in the index.
     key
         As for `redact_text`.
 
@@ -112,30 +115,93 @@ def redact_frame(frame: pd.DataFrame, key: str | None = None) -> RedactedFrame:
     'token=[redacted:secret]'
     """
     out = frame.copy()
-    count = 0
-    for name in out.columns:
-        if out[name].dtype.kind not in "OT" and str(out[name].dtype) not in (
-            "str",
-            "category",
-        ):
-            continue
-        done = {
-            value: redact_text(value, key)
-            for value in out[name].dropna().unique()
-            if isinstance(value, str)
-        }
-        changed = {value: new for value, new in done.items() if new.count}
-        if not changed:
-            continue
-        times = out[name].value_counts()
-        count += sum(int(times[value]) * new.count for value, new in changed.items())
-        out[name] = [
-            changed[value].text
-            if isinstance(value, str) and value in changed
-            else value
-            for value in out[name].astype(object)
-        ]
-    return RedactedFrame(out, count)
+    cells = _Cells(key)
+    for place in range(out.shape[1]):
+        column = out.iloc[:, place]
+        if _may_hold_text(column.dtype):
+            changed = cells.redact_all(column.astype(object))
+            if changed is not None:
+                out.isetitem(place, _like(column, changed))
+    for axis in ("columns", "index"):
+        labels = getattr(out, axis)
+        names = cells.redact_all(labels.names)
+        if _may_hold_text(labels.dtype):
+            changed = cells.redact_all(labels.tolist())
+            if changed is not None:
+                labels = _relabel(labels, changed)
+        setattr(out, axis, labels if names is None else labels.set_names(names))
+    return RedactedFrame(out, cells.count)
+
+
+def _may_hold_text(dtype: Any) -> bool:
+    return getattr(dtype, "kind", "O") not in "biufcmM"
+
+
+def _like(column: pd.Series, values: list[Any]) -> Any:
+    """Return values as a column of the same dtype, where that can hold them."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        kinds = pd.unique(pd.Series(values, dtype=object).dropna())
+        return pd.Categorical(values, categories=kinds)
+    dtype = column.dtype if pd.api.types.is_string_dtype(column.dtype) else object
+    return pd.Series(values, index=column.index, dtype=dtype)
+
+
+def _relabel(labels: Any, values: list[Any]) -> Any:
+    import pandas as pd
+
+    if isinstance(labels, pd.MultiIndex):
+        return pd.MultiIndex.from_tuples(values, names=labels.names)
+    return pd.Index(values, name=labels.name)
+
+
+@dataclass
+class _Cells:
+    """Redact values of any kind, each text once, and count what was replaced."""
+
+    key: str | None
+    count: int = 0
+    known: dict[str, RedactedText] = field(default_factory=dict)
+
+    def redact_all(self, values: Iterable[Any]) -> list[Any] | None:
+        """Return the values redacted; None where nothing in them was secret."""
+        before = self.count
+        done = [self.redact(value) for value in values]
+        return done if self.count > before else None
+
+    def redact(self, value: Any) -> Any:
+        if isinstance(value, str):
+            found = self.known.get(value)
+            if found is None:
+                found = self.known[value] = redact_text(value, self.key)
+            self.count += found.count
+            return found.text
+        if isinstance(value, bytes):
+            before = self.count
+            text = self.redact(value.decode("utf-8", "replace"))
+            return value if self.count == before else text.encode()
+        if isinstance(value, dict):
+            return {self.redact(k): self._redact_named(k, v) for k, v in value.items()}
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return type(value)(*map(self.redact, value))
+        if isinstance(value, list | tuple | set | frozenset):
+            return type(value)(map(self.redact, value))
+        if hasattr(value, "tolist") and getattr(
+            value, "ndim", None
+        ):  # an array in a cell
+            return self.redact(value.tolist())
+        return value
+
+    def _redact_named(self, name: Any, value: Any) -> Any:
+        """Redact a value that may be secret for the name it has."""
+        if isinstance(name, str) and isinstance(value, str):
+            found = redact_text(f"{name}={value!r}", self.key)
+            whole = redact_text(value, self.key)
+            if found.count and not whole.count and found.text.startswith(f"{name}="):
+                self.count += found.count
+                return found.text[len(name) + 1 :]
+        return self.redact(value)
 
 
 def _redact(text: str, key: str | None) -> tuple[str, int]:
