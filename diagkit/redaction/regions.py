@@ -13,7 +13,6 @@ from diagkit.redaction.shapes import (
 )
 
 ANY_CASE = re.IGNORECASE
-LINES = re.MULTILINE
 # How PostgreSQL goes on behind a key.
 AFTER_KEY = (
     r"(?=\s(?:already exists|exists|is not present|is still referenced|is duplicated"
@@ -33,9 +32,8 @@ KEYS = (
     _p(
         "private_key",
         "-----end ",
-        r"^(?:[A-Za-z0-9+/=]{4,80}\r?\n){1,70}+"
+        r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/=]{4,80}\r?\n){1,70}+"
         r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----",
-        LINES,
     ),
     _p(
         "private_key",
@@ -98,13 +96,13 @@ VARIABLES = (
     _p(
         "locals",
         "─ locals ─",
-        r"─ locals ─+[╮┐][^\r\n]*\r?\n"
+        r"─ locals ─+[╮┐][^\r\n]{0,200}+\r?\n"
         r"(?P<secret>[^╰└]*\n(?=[ │|]*+[╰└])|[^╰└]*)",
     ),
     _p(
         "locals",
         "- locals -",
-        r"- locals -++\+[^\r\n]*\r?\n"
+        r"- locals -++\+[^\r\n]{0,200}+\r?\n"
         r"(?P<secret>(?:(?![ |]*\+-)[ ]*\|[^\r\n]*(?:\r?\n|\Z))++)",
     ),
     _p("locals", "└ ", r"└ (?P<secret>(?!<)[^\r\n]+)"),
