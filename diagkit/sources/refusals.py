@@ -188,7 +188,7 @@ def refuse(
         if any(sign in low for sign in signs):
             msg = f"{name} {text}"
             raise kind(msg) from None
-    line = redact_text(" ".join(reason.split())[:200]).text
+    line = redact_text(" ".join(reason.split())).text[:200]
     if isinstance(error, UnicodeError) or any(secret in reason for secret in secrets):
         line = "the driver's words are left out, for they hold what is secret"
     msg = f"{name} cannot be read: {line}"

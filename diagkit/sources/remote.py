@@ -17,6 +17,7 @@ from diagkit.errors import (
     SourceError,
     SourceNotFoundError,
 )
+from diagkit.redaction.text import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +169,7 @@ def remote_errors(file: RemoteFile) -> Iterator[None]:
         raise
     except ImportError as error:
         scheme = urlsplit(file.url).scheme
-        text = " ".join(str(error).split())
+        text = redact_text(" ".join(str(error).split())).text
         msg = f"{file}: {scheme}:// needs a package that is not installed ({text})"
         raise MissingExtraError(msg) from None
     except FileNotFoundError:
@@ -176,7 +177,9 @@ def remote_errors(file: RemoteFile) -> Iterator[None]:
         raise SourceNotFoundError(msg) from None
     # Each file system has errors of its own, of no common root.
     except Exception as error:  # noqa: BLE001
-        text = " ".join(str(error).split())[:200] or type(error).__name__
+        # Before it is cut: half a secret is not known for one.
+        text = redact_text(" ".join(str(error).split())).text[:200]
+        text = text or type(error).__name__
         msg = f"{file}: cannot be read ({text})"
         raise SourceAccessError(msg) from None
 

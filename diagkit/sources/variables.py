@@ -138,7 +138,9 @@ def _closing(text: str, at: int) -> int:
 
 
 def _no_variable(text: str) -> str:
-    return f"{text[:40]!r} is no variable; write $$ for a dollar sign"
+    # No more of it than tells the fault: a password may hold a dollar sign.
+    shown = text[: 3 if text.startswith("${") else 2]
+    return f"{shown!r} begins no variable; write $$ for a dollar sign"
 
 
 def read_env(

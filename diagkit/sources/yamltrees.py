@@ -30,6 +30,9 @@ STANDARD = frozenset(
     )
 )
 NULLS = ("", "~", "null", "Null", "NULL")
+# What a parser shows of a file: it may be a secret. One character, or the name of a
+# kind of token, is none.
+SHOWN = re.compile(r"""(?P<mark>['"])(?!<).{2,}(?P=mark)""")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -105,6 +108,7 @@ def read_trees(text: str, name: str) -> list[Any]:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
         said = CONTROL.sub("?", error.problem or "it cannot be read")
+        said = SHOWN.sub("...", said)
         msg = f"{where}: is no YAML ({said[:120]})"
         raise SourceFormatError(msg) from None
     except yaml.YAMLError:
@@ -132,10 +136,10 @@ class _Builder:
         if node.tag in (RESET, OVERRIDE):
             return Tagged(node.tag, self._plain(node, place, depth))
         if node.tag not in STANDARD:
-            tag = CONTROL.sub("?", node.tag)[:60]
+            # The tag is not shown: a password that begins with ! is one to YAML.
             msg = (
-                f"{place}: the tag {tag!r} is not allowed; compose knows "
-                f"{RESET} and {OVERRIDE}"
+                f"{place}: the tag that stands here is not allowed; compose knows "
+                f"{RESET} and {OVERRIDE} (quote a value that begins with '!')"
             )
             raise SourceFormatError(msg)
         return self._plain(node, place, depth)

@@ -54,7 +54,7 @@ CASES = [
     ),
     (
         "<psycopg.AsyncConnection [INTRANS] (host=h port=1 user=u database=d) at 0x1>",
-        "<psycopg.AsyncConnection [INTRANS] (host=[redacted:driver] port=1 "
+        "<psycopg.AsyncConnection [INTRANS] (host=h port=1 "
         "user=[redacted:driver] database=d) at 0x1>",
     ),
     (

@@ -312,7 +312,7 @@ def test_compose_file_in_env_is_noted(tmp_path: Path) -> None:
             f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 9)}]\n"
             for i in range(9)), "grows past 50,000 values"),
         ("services: !!python/object/apply:os.system [echo]", "is not allowed"),
-        ("services: {a: !secret x}", "the tag '!secret' is not allowed"),
+        ("services: {a: !secret x}", "the tag that stands here is not allowed"),
         ("[" * 300 + "]" * 300, "nested deeper"),
         ("[" * 30_000, "nested deeper"),
         ("services: {a: {image: x, ports: ['80/tpc']}}", "did you mean 'tcp'"),
