@@ -28,6 +28,7 @@ from diagkit.widgets.leaks import LeakExplorer
 from diagkit.widgets.pages import Table, View, spell
 from diagkit.widgets.pool import PoolExplorer
 from diagkit.widgets.progress import ProgressExplorer
+from diagkit.widgets.settings import read_bar, read_name, read_severity, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,14 @@ DEFAULTS: dict[str, Any] = {
     "finding": None,
     "picture": None,
     "bar": None,
+}
+READERS = {
+    "since": read_time,
+    "until": read_time,
+    "severity": read_severity,
+    "finding": read_name,
+    "picture": read_name,
+    "bar": read_bar,
 }
 # The pictures, and which explorer has each.
 PICTURES = {
@@ -82,10 +91,12 @@ class IncidentBoard(Explorer):
     >>> import diagkit as dk
     >>> board = IncidentBoard(dk.open_sample(), finding="connection_leak-00d1e65a")
     >>> board.as_code()
-    "dk.IncidentBoard(incident, finding='connection_leak-00d1e65a')"
+    "dk.IncidentBoard(inc, finding='connection_leak-00d1e65a')"
     >>> "api.log:402" in str(board.static())
     True
     """
+
+    readers = READERS
 
     def __init__(self, incident: Incident | Diagnosis, **settings: Any) -> None:
         super().__init__(dict(DEFAULTS), settings)
@@ -107,11 +118,17 @@ class IncidentBoard(Explorer):
         self._finding()
         for name in self.pictures:
             self._make_ready(name)
-        self._draw(None)
+        self.verify()
+
+    def verify(self) -> None:
+        """Raise a SettingError if the settings have no meaning."""
+        self._in_order()
+        finding = self._finding()
+        self._draw(finding, None if finding is None else self._evidence_of(finding))
 
     def arguments(self) -> tuple[str, ...]:
         """Return the names that `as_code` gives to what is explored."""
-        return ("incident",)
+        return ("inc",)
 
     @cached_property
     def times(self) -> list[str]:

@@ -8,26 +8,41 @@ static form needs no ipywidgets.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from diagkit.charts.text import written_by
 from diagkit.errors import DiagkitError, MissingExtraError, SettingError, suggest
 from diagkit.widgets.controls import Nothing, fit_options, make_control, said, shown
-from diagkit.widgets.pages import escape, hide, spell, to_static, to_tables
+from diagkit.widgets.outputs import Output, offer_cell, show_data
+from diagkit.widgets.pages import (
+    View,
+    escape,
+    fold,
+    hide,
+    hide_lines,
+    spell,
+    to_code,
+    to_static,
+    to_tables,
+)
+from diagkit.widgets.settings import choose
 from diagkit.widgets.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from diagkit.charts.canvas import Canvas
     from diagkit.widgets.controls import Control
-    from diagkit.widgets.pages import Bar, StaticView, View
+    from diagkit.widgets.pages import Bar, StaticView
+    from diagkit.widgets.settings import Reader
 
 Settings = dict[str, Any]
 NO_BAR: tuple[tuple[str, Any], ...] = (("all in view", Nothing),)
 CLOSE = 'style="margin:0;line-height:1.4"'
-# Long names and code are folded, not cut.
-WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.4"'
+HINT = (
+    "x.to_cell() puts this code into a new cell; x is the explorer, or _ right after "
+    "it was shown"
+)
 
 
 class Explorer(ABC):
@@ -42,21 +57,25 @@ class Explorer(ABC):
     defaults
         The settings and what they are where nothing is said.
     settings
-        Those that differ.
+        Those that differ; ``made_by`` among them is none: lines of code that make what
+        is explored, for `as_code`.
 
     Raises
     ------
     SettingError
-        If there is no such setting.
+        If there is no such setting, or one has no meaning.
     """
 
+    # How what people write for a setting is read.
+    readers: ClassVar[Mapping[str, Reader]] = {}
     # What the list is called in which a bar is chosen, and the setting that it sets.
     of, picked = "records of", "bar"
 
     def __init__(self, defaults: Settings, settings: Settings) -> None:
         self._defaults = defaults
-        self._check(settings)
-        self.settings: Settings = {**defaults, **settings}
+        given = dict(settings)
+        self._made_by: str | None = given.pop("made_by", None)
+        self.settings: Settings = {**defaults, **self._read(given)}
         self._widgets: dict[tuple[str, ...], Any] = {}
         self._shown: dict[str, Any] = {}
         self._bars: tuple[Bar, ...] = ()
@@ -64,6 +83,8 @@ class Explorer(ABC):
         self._box: Any = None
         self._quiet = self._moved = False
         self._drawn_on: Canvas | None = None
+        self._last: View | None = None
+        self._output = Output(self._write_page)
 
     @abstractmethod
     def controls(self) -> list[Control]:
@@ -72,6 +93,10 @@ class Explorer(ABC):
     @abstractmethod
     def view(self) -> View:
         """Draw what the settings ask for."""
+
+    @abstractmethod
+    def verify(self) -> None:
+        """Raise a SettingError if the settings have no meaning; nothing is drawn."""
 
     @abstractmethod
     def arguments(self) -> tuple[str, ...]:
@@ -83,14 +108,24 @@ class Explorer(ABC):
         Returns
         -------
         str
-            A call with the settings that are not the usual ones.
+            A call with the settings that are not the usual ones. Where it is known
+            how what is explored was made, that stands before it.
         """
-        said = [
-            f"{name}={value!r}"
-            for name, value in self.settings.items()
-            if value != self._defaults[name]
-        ]
-        return f"dk.{type(self).__name__}({', '.join((*self.arguments(), *said))})"
+        return self._write_code(str, str)
+
+    def to_cell(self) -> None:
+        """Put the code into a new cell, below the one that runs this.
+
+        What is secret in it is taken out; run, it shows the same all the same.
+
+        Raises
+        ------
+        SettingError
+            If no notebook runs this.
+        """
+        if not offer_cell(self._shown_code()):
+            msg = "no notebook runs here; as_code() returns the code"
+            raise SettingError(msg)
 
     def static(self) -> StaticView:
         """Return the view as it is now, in a form that needs no kernel.
@@ -100,7 +135,7 @@ class Explorer(ABC):
         StaticView
             A picture with its text, the table of the records, and the code.
         """
-        return to_static(self._draw_clean(), self.as_code())
+        return to_static(self._draw_clean(), self._shown_code())
 
     @property
     def canvas(self) -> Canvas:
@@ -148,8 +183,11 @@ class Explorer(ABC):
         SettingError
             If the setting ``bar`` is none of them.
         """
-        wanted = self.settings[self.picked]
         known = [bar.value for bar in bars]
+        wanted = self.settings[self.picked]
+        if wanted is not None and wanted not in known:
+            wanted = choose(self.picked, wanted, known)
+            self.settings[self.picked] = wanted
         if wanted is None or wanted in known:
             return None if wanted is None else known.index(wanted)
         if self._moved:
@@ -176,42 +214,61 @@ class Explorer(ABC):
         Raises
         ------
         SettingError
-            If there is no such setting.
+            If there is no such setting, or one has no meaning: then all stay as they
+            were.
         """
-        self._check(settings)
-        self.settings.update(settings)
+        before = self.settings
+        self.settings = {**before, **self._read(settings)}
+        self._moved = self.picked not in settings
+        try:
+            self.verify()
+        except DiagkitError:
+            self.settings = before
+            raise
+        finally:
+            self._moved = False
         self._move(self.picked not in settings)
+        # A cell that sets something is perhaps the last that runs.
+        self._output.write()
 
     def refresh(self) -> None:
         """Draw again; an error is shown in the view's place."""
         if self._box is None:
             return
-        self._fit_quietly()
         try:
+            self._fit_quietly()
             view = self._draw_clean()
         except DiagkitError as error:
             self.tell(error)
             return
-        # The picture first: it is what somebody waits for.
-        self._stage.draw(view)
-        self._shown["says"].value = f"<p {CLOSE}>{escape(view.says, 500)}</p>"
-        self._shown["records"].value = to_tables(view.tables)
-        self._shown[
-            "code"
-        ].value = f"<code {WRAPPED}>{escape(self.as_code(), 2000)}</code>"
-        self._stage.lay(view)
-        self._fit_bars(view)
+        self._put(view)
+        self._output.follow()
 
     def tell(self, error: DiagkitError) -> None:
-        """Show an error where the picture's text stands.
+        """Show an error where the picture and its records stand.
 
         Parameters
         ----------
         error
-            What went wrong; what was drawn before stays.
+            What went wrong.
         """
         if self._box is not None:
-            self._shown["says"].value = f"<p {CLOSE}><b>{escape(error, 500)}</b></p>"
+            self._put(View(b"", str(error), ()))
+            self._output.follow()
+
+    def _put(self, view: View) -> None:
+        """Send a view to the page."""
+        self._last = view
+        # The picture first: it is what somebody waits for.
+        self._stage.draw(view)
+        said = escape(view.says, 500)
+        # Without a picture it is an error.
+        said = said if view.picture else f"<b>{said}</b>"
+        self._shown["says"].value = f"<p {CLOSE}>{said}</p>"
+        self._shown["records"].value = to_tables(view.tables)
+        self._shown["code"].value = to_code(self._shown_code())
+        self._stage.lay(view)
+        self._fit_bars(view)
 
     @property
     def widget(self) -> Any:
@@ -229,6 +286,7 @@ class Explorer(ABC):
 
     def close(self) -> None:
         """Take the widgets away."""
+        self._output.finish()
         if self._box is not None:
             self._stage.close()
             for one in (*self._widgets.values(), *self._shown.values(), self._box):
@@ -241,17 +299,57 @@ class Explorer(ABC):
         # For pages that have no kernel, and no widgets.
         return {**bundle, "text/html": self.static().html}
 
+    def _ipython_display_(self) -> None:
+        bundle = dict(self.widget._repr_mimebundle_())
+        # What a page shows that does not trust the notebook, or has no widgets.
+        show_data({**bundle, "text/plain": self._shown_code()})
+        self._output.show()
+
+    def _write_page(self) -> str:
+        """Return the view that was drawn last, folded away below the widget."""
+        view = self._draw_clean() if self._last is None else self._last
+        return fold(to_static(view, self._shown_code()))
+
+    def _write_code(
+        self, write: Callable[[str], str], write_lines: Callable[[str], str]
+    ) -> str:
+        said = [
+            f"{name}={(write(value) if isinstance(value, str) else value)!r}"
+            for name, value in self.settings.items()
+            if value != self._defaults[name]
+        ]
+        call = f"dk.{type(self).__name__}({', '.join((*self.arguments(), *said))})"
+        if self._made_by is None:
+            return call
+        return f"import diagkit as dk\n\n{write_lines(self._made_by)}\n{call}"
+
+    def _shown_code(self) -> str:
+        """Return the code without secrets: run, it shows the same."""
+        return self._write_code(hide, hide_lines)
+
     def _draw_clean(self) -> View:
         """Draw a view whose picture, too, has no secrets in its labels."""
         with written_by(hide):
             return self.view()
 
-    def _check(self, settings: Settings) -> None:
+    def _read(self, settings: Settings) -> Settings:
+        """Read what people write: settings as code repeats them."""
         for name in settings:
             if name not in self._defaults:
                 near = suggest(name, self._defaults)
                 msg = f"{type(self).__name__} has no setting {name!r}{near}"
                 raise SettingError(msg)
+        return {name: self.readers[name](name, one) for name, one in settings.items()}
+
+    def _choose(self, name: str, known: Sequence[str]) -> None:
+        """Let a setting mean what is known, also where a secret was taken out of it."""
+        self.settings[name] = choose(name, self.settings[name], known)
+
+    def _in_order(self) -> None:
+        since, until = (self.settings[name] or "" for name in ("since", "until"))
+        if since and until and since.rstrip("Z") > until.rstrip("Z"):
+            msg = f"since={since!r} is later than until={until!r}"
+            raise SettingError(msg)
 
     def _build(self) -> Any:
         widgets = _ipywidgets()
@@ -268,18 +366,21 @@ class Explorer(ABC):
         )
         bars.observe(self._chose, names="value")
         whole = widgets.Layout(width="auto", max_width="100%", overflow="auto hidden")
+        hint = widgets.Label(HINT, layout=widgets.Layout(max_width="100%"))
         self._shown = {
             "says": widgets.HTML(),
             "bars": bars,
             "records": widgets.HTML(),
             "code": widgets.HTML(layout=whole),
+            "hint": hint,
         }
         left = widgets.VBox(
-            [self._shown["says"], self._stage.box, self._shown["code"]],
+            # The list of bars before the bars: with the keyboard it is reached first.
+            [self._shown["says"], bars, self._stage.box, self._shown["code"], hint],
             layout=widgets.Layout(flex="3 1 440px", min_width="0"),
         )
         right = widgets.VBox(
-            [bars, self._shown["records"]],
+            [self._shown["records"]],
             layout=widgets.Layout(
                 flex="3 1 400px", min_width="0", max_height="640px", overflow="auto"
             ),

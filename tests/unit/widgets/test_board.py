@@ -70,7 +70,7 @@ def test_the_code_shows_the_same_view_again(board, incident, findings) -> None:
     view = show(board, finding=findings["id"].iloc[1])
     board.set(bar=view.bars[5].value, since="2026-11-22T17:13:00Z")
     assert board.view().tables[0].caption.startswith("Records of ")
-    again = eval(board.as_code(), {"dk": dk, "incident": incident})
+    again = eval(board.as_code(), {"dk": dk, "inc": incident})
     assert str(again.static()) == str(board.static())
 
 
