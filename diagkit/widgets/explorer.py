@@ -7,36 +7,32 @@ static form needs no ipywidgets.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
 
 from diagkit.charts.text import written_by
-from diagkit.errors import DiagkitError, MissingExtraError, SettingError, suggest
+from diagkit.errors import DiagkitError, MissingExtraError
+from diagkit.widgets.choices import Choices
 from diagkit.widgets.controls import Nothing, fit_options, make_control, said, shown
-from diagkit.widgets.outputs import Output, offer_cell, show_data
+from diagkit.widgets.outputs import Output, show_data
 from diagkit.widgets.pages import (
     View,
     escape,
     fold,
     hide,
-    hide_lines,
     spell,
     to_code,
     to_static,
     to_tables,
 )
-from diagkit.widgets.settings import choose
 from diagkit.widgets.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from diagkit.charts.canvas import Canvas
+    from diagkit.widgets.choices import Settings
     from diagkit.widgets.controls import Control
     from diagkit.widgets.pages import Bar, StaticView
-    from diagkit.widgets.settings import Reader
 
-Settings = dict[str, Any]
 NO_BAR: tuple[tuple[str, Any], ...] = (("all in view", Nothing),)
 CLOSE = 'style="margin:0;line-height:1.4"'
 HINT = (
@@ -45,7 +41,7 @@ HINT = (
 )
 
 
-class Explorer(ABC):
+class Explorer(Choices):
     """A view of frames that people move with controls.
 
     What is clicked on the picture, or chosen by its name, is the setting ``bar``: it
@@ -66,22 +62,17 @@ class Explorer(ABC):
         If there is no such setting, or one has no meaning.
     """
 
-    # How what people write for a setting is read.
-    readers: ClassVar[Mapping[str, Reader]] = {}
-    # What the list is called in which a bar is chosen, and the setting that it sets.
-    of, picked = "records of", "bar"
+    # What the list is called in which a bar is chosen.
+    of = "records of"
 
     def __init__(self, defaults: Settings, settings: Settings) -> None:
-        self._defaults = defaults
-        given = dict(settings)
-        self._made_by: str | None = given.pop("made_by", None)
-        self.settings: Settings = {**defaults, **self._read(given)}
+        super().__init__(defaults, settings)
         self._widgets: dict[tuple[str, ...], Any] = {}
         self._shown: dict[str, Any] = {}
         self._bars: tuple[Bar, ...] = ()
         self._stage: Any = None
         self._box: Any = None
-        self._quiet = self._moved = False
+        self._quiet = False
         self._drawn_on: Canvas | None = None
         self._last: View | None = None
         self._output = Output(self._write_page)
@@ -93,39 +84,6 @@ class Explorer(ABC):
     @abstractmethod
     def view(self) -> View:
         """Draw what the settings ask for."""
-
-    @abstractmethod
-    def verify(self) -> None:
-        """Raise a SettingError if the settings have no meaning; nothing is drawn."""
-
-    @abstractmethod
-    def arguments(self) -> tuple[str, ...]:
-        """Return the names that `as_code` gives to what is explored."""
-
-    def as_code(self) -> str:
-        """Return the code of a cell that shows this view again.
-
-        Returns
-        -------
-        str
-            A call with the settings that are not the usual ones. Where it is known
-            how what is explored was made, that stands before it.
-        """
-        return self._write_code(str, str)
-
-    def to_cell(self) -> None:
-        """Put the code into a new cell, below the one that runs this.
-
-        What is secret in it is taken out; run, it shows the same all the same.
-
-        Raises
-        ------
-        SettingError
-            If no notebook runs this.
-        """
-        if not offer_cell(self._shown_code()):
-            msg = "no notebook runs here; as_code() returns the code"
-            raise SettingError(msg)
 
     def static(self) -> StaticView:
         """Return the view as it is now, in a form that needs no kernel.
@@ -164,44 +122,6 @@ class Explorer(ABC):
         self.settings = {**self._defaults, **settings}
         self._drawn_on, self._moved = other.canvas, other._moved
         return self.view()
-
-    def pick(self, bars: Sequence[Bar]) -> int | None:
-        """Return which bar is chosen.
-
-        Parameters
-        ----------
-        bars
-            Those in view.
-
-        Returns
-        -------
-        int or None
-            Its place; None where none is, or where a control took it out of view.
-
-        Raises
-        ------
-        SettingError
-            If the setting ``bar`` is none of them.
-        """
-        known = [bar.value for bar in bars]
-        wanted = self.settings[self.picked]
-        if wanted is not None and wanted not in known:
-            wanted = choose(self.picked, wanted, known)
-            self.settings[self.picked] = wanted
-        if wanted is None or wanted in known:
-            return None if wanted is None else known.index(wanted)
-        if self._moved:
-            self.settings[self.picked] = None
-            return None
-        if not known:
-            msg = f"{self.picked}={wanted!r}: there is nothing in view"
-            raise SettingError(msg)
-        msg = (
-            f"{self.picked}={wanted!r} is none of those in view, {known[0]} to "
-            f"{known[-1]}"
-            f"{suggest(str(wanted), known)}"
-        )
-        raise SettingError(msg)
 
     def set(self, **settings: Any) -> None:
         """Set settings, as the controls do.
@@ -310,46 +230,10 @@ class Explorer(ABC):
         view = self._draw_clean() if self._last is None else self._last
         return fold(to_static(view, self._shown_code()))
 
-    def _write_code(
-        self, write: Callable[[str], str], write_lines: Callable[[str], str]
-    ) -> str:
-        said = [
-            f"{name}={(write(value) if isinstance(value, str) else value)!r}"
-            for name, value in self.settings.items()
-            if value != self._defaults[name]
-        ]
-        call = f"dk.{type(self).__name__}({', '.join((*self.arguments(), *said))})"
-        if self._made_by is None:
-            return call
-        return f"import diagkit as dk\n\n{write_lines(self._made_by)}\n{call}"
-
-    def _shown_code(self) -> str:
-        """Return the code without secrets: run, it shows the same."""
-        return self._write_code(hide, hide_lines)
-
     def _draw_clean(self) -> View:
         """Draw a view whose picture, too, has no secrets in its labels."""
         with written_by(hide):
             return self.view()
-
-    def _read(self, settings: Settings) -> Settings:
-        """Read what people write: settings as code repeats them."""
-        for name in settings:
-            if name not in self._defaults:
-                near = suggest(name, self._defaults)
-                msg = f"{type(self).__name__} has no setting {name!r}{near}"
-                raise SettingError(msg)
-        return {name: self.readers[name](name, one) for name, one in settings.items()}
-
-    def _choose(self, name: str, known: Sequence[str]) -> None:
-        """Let a setting mean what is known, also where a secret was taken out of it."""
-        self.settings[name] = choose(name, self.settings[name], known)
-
-    def _in_order(self) -> None:
-        since, until = (self.settings[name] or "" for name in ("since", "until"))
-        if since and until and since.rstrip("Z") > until.rstrip("Z"):
-            msg = f"since={since!r} is later than until={until!r}"
-            raise SettingError(msg)
 
     def _build(self) -> Any:
         widgets = _ipywidgets()

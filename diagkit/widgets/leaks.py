@@ -170,7 +170,10 @@ class LeakExplorer(Explorer):
             title = f"{_events(count)} of {', '.join(chosen)}"
             if len(selected.undated):
                 title += f"; {len(selected.undated)} without a time"
-        return f"{title}; {len(selected.line)} bars of {selected.every}"
+        count = len(selected.line)
+        if not count:
+            return title
+        return f"{title}; {count} bar{'' if count == 1 else 's'} of {selected.every}"
 
     def _table(self, selected: LeakView, rows: NDArray[Any], caption: str) -> Table:
         shown = selected.records(rows, ROWS)

@@ -184,12 +184,24 @@ class PoolExplorer(Explorer):
         records = selected.records(ROWS, rows)
         return View(
             self.canvas.to_png(),
-            title,
+            self._say_filter() + title if by_row else title,
             (Table(caption, records, len(rows) - len(records)),),
             bars,
             area,
             by_row,
         )
+
+    def _say_filter(self) -> str:
+        """Say of which checkouts a picture is: rates are of these alone."""
+        held, told = self.settings["longer_than_s"], []
+        if held:
+            told.append(f"held for at least {held:g} s")
+        told += [
+            f"{word} {self.settings[name]}"
+            for name, word in (("operation", "for"), ("pool", "of pool"))
+            if self.settings[name] is not None
+        ]
+        return f"Of checkouts {', '.join(told)}: " if told else ""
 
     def start(self) -> None:
         """Look again and again, until `close`; in a notebook, showing it does so.

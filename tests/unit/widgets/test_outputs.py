@@ -205,6 +205,36 @@ def test_what_is_no_number_of_seconds_is_refused(seconds) -> None:
         PoolExplorer(POOL.empty(), every_s=seconds)
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "2 connections leaked; most (1) from 10:00 UTC; 1 event without a time"),
+        ({"since": "2025-11-24 10:02:05Z"}, "1 connection leaked in view; most (1) "),
+        ({"until": "2025-11-24 10:00Z"}, "No leaked connection in view (0 other "),
+    ],
+)
+def test_the_title_speaks_of_what_is_in_view(leaks, settings, said) -> None:
+    explorer = LeakExplorer(leaks, **{"every": "1min", **settings})
+    assert explorer.view().says.startswith(said)
+
+
+def test_the_title_names_the_bar_as_exactly_as_bars_are_long(leaks) -> None:
+    said = "2 connections leaked; most (1) from "
+    assert f"{said}10:00:30 UTC" in LeakExplorer(leaks, every="15s").view().says
+    assert LeakExplorer(leaks, every="1h").view().says.endswith("; 1 bar of 1h")
+    assert "most (2) from 10:00 UTC; " in LeakExplorer(leaks, every="1h").view().says
+    late = leaks.assign(timestamp=leaks["timestamp"] + pd.to_timedelta([0, 9, 0], "D"))
+    assert f"{said}2025-11-24 09:00 UTC" in LeakExplorer(late, every="3h").view().says
+    assert f"{said}2025-11-24 UTC" in LeakExplorer(late, every="1D").view().says
+
+
+def test_leaks_at_no_known_time_are_leaks(leaks) -> None:
+    view = LeakExplorer(leaks[leaks["timestamp"].isna()].reset_index(drop=True)).view()
+    assert view.says == (
+        "1 connection leaked, at a time that the log does not say (0 other events)"
+    )
+
+
 def test_code_is_complete_where_it_is_known_how_things_were_made(leaks) -> None:
     explorer = LeakExplorer(leaks, made_by="leaks = make()", bar="undated")
     assert explorer.as_code() == (

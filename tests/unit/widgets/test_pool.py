@@ -4,6 +4,7 @@ import asyncio
 import html
 import subprocess
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -117,7 +118,11 @@ def test_controls_change_picture_records_and_code(explorer) -> None:
     named(explorer, "picture").value = "holders"
     named(explorer, "held for at least (s)").value = 1.0
     assert bytes(find(explorer.widget, ipywidgets.Image)[0].value) != before
-    assert says(explorer) == "<p>shop.py:121 Export.write lost 21 of 21 connections</p>"
+    # It is no rate of all: the title says of what.
+    assert says(explorer) == (
+        "<p>Of checkouts held for at least 1 s, for GET /reports/{id}: "
+        "shop.py:121 Export.write lost 21 of 21 connections</p>"
+    )
     assert records(explorer).count("garbage_collected") == 21
     assert code(explorer) == explorer.as_code()
     assert code(explorer) == (
@@ -303,6 +308,39 @@ def test_without_an_event_loop_one_looks_oneself(tmp_path: Path) -> None:
     engine.dispose()
 
 
+class Growing:
+    """A pool that is looked at: each time more has happened."""
+
+    count = 60
+
+    def look(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        self.count *= 3
+        times = pd.date_range("2025-11-24", periods=self.count, freq="1s", tz="UTC")
+        pool = POOL.build({"timestamp": times, "pool": "app", "checked_out": 1})
+        return pool, CHECKOUTS.empty()
+
+
+def test_a_chosen_bar_of_a_running_pool_is_followed_as_bars_grow() -> None:
+    explorer = PoolExplorer(Growing(), every_s=1)
+    bars(explorer)[7].click()
+    seen = [explorer.settings["bar"]]
+    for _ in range(3):
+        explorer.look()
+        assert not says(explorer).startswith("<p><b>")
+        seen.append(explorer.settings["bar"])
+        assert seen[-1] <= seen[-2]
+        assert seen[-1] in [one.value for one in explorer._bars]
+    assert len(set(seen)) > 1
+    explorer.close()
+
+
+def test_without_checkouts_there_are_no_holders(incident) -> None:
+    explorer = PoolExplorer(incident.pool, picture="holders")
+    assert explorer.as_code() == "dk.PoolExplorer(pool)"
+    assert [text for text, _ in named(explorer, "picture").options] == ["use"]
+    explorer.close()
+
+
 class Away:
     """A server that goes away after the first look."""
 
@@ -358,6 +396,21 @@ def test_a_click_on_a_bar_shows_who_had_a_connection_then(incident, explorer) ->
         PoolExplorer(incident.pool, rows, bar="now")
     with pytest.raises(dk.SettingError, match=r"bar='x': there is nothing in view"):
         PoolExplorer(POOL.empty(), bar="x")
+
+
+def test_one_wait_is_drawn_without_a_warning() -> None:
+    rows = CHECKOUTS.build(
+        {
+            "checkout_id": ["1"],
+            "pool": ["app"],
+            "checked_out_at": [pd.Timestamp("2025-11-24T10:00Z")],
+            "held_s": [1.0],
+            "wait_s": [0.1],
+        }
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        PoolExplorer(POOL.empty(), rows, picture="waits").static()
 
 
 def test_rows_are_clicked_too(incident, explorer) -> None:
