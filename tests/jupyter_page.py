@@ -177,6 +177,18 @@ class LabPage:
         cells: list[dict[str, Any]] = self.page.evaluate(CELLS)
         return cells
 
+    def reopen(self, name: str) -> None:
+        """Save the notebook, end its kernel, and open it again without one."""
+        self.page.evaluate(
+            "() => window.jupyterapp.commands.execute('docmanager:save')"
+        )
+        self.page.evaluate(
+            "() => window.jupyterapp.serviceManager.sessions.shutdownAll()"
+        )
+        self.page.goto("about:blank")
+        self.page.goto(f"{self._url}/lab/tree/{name}?token={TOKEN}&reset")
+        self.page.wait_for_function(READY, arg=name, timeout=60_000)
+
     def use_theme(self, name: str) -> None:
         """Change the theme: JupyterLab Light, or JupyterLab Dark."""
         self.page.evaluate(

@@ -36,6 +36,8 @@ _AREAS = {"data": "progress"}
 # A place as evidence writes it, and a name of a project.
 _PLACE = re.compile(r"([^\s;,()]{1,200}):(\d{1,12})\b")
 _NAME = re.compile(r"[^\s;,()]{1,200}")
+_MORE = re.compile(r" and (\d{1,9}) more\b")
+_NULL = "null_started_at"
 _POOL = re.compile(r"pool '([^']{1,200})'")
 
 
@@ -198,13 +200,27 @@ def _projects(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | None
     if diagnosis.audit is None:
         return None
     table = diagnosis.audit.projects
-    named = set(_NAME.findall(f"{finding['summary']} {finding['evidence']}"))
-    mine = table[table["project_id"].isin(named)]
+    text = f"{finding['summary']} {finding['evidence']}"
+    named = table["project_id"].isin(set(_NAME.findall(text)))
+    mine = _same_nulls(table, named) if finding["code"] == _NULL else named
+    rows = table[mine]
     columns = ("project_id", "execution_status", "started_at", "inferred_start")
     shown = _texts(
-        mine.head(limit), **{name: name for name in columns}, evidence="evidence"
+        rows.head(limit), **{name: name for name in columns}, evidence="evidence"
     )
-    return Evidence("AUDIT of the projects that it names", shown, len(mine))
+    more = _MORE.search(finding["evidence"])
+    # Those that are counted and not named cannot be told from the text.
+    count = len(rows) if more is None else max(len(rows), named.sum() + int(more[1]))
+    return Evidence("AUDIT of the projects that it is about", shown, int(count))
+
+
+def _same_nulls(table: pd.DataFrame, named: pd.Series) -> pd.Series:
+    """Return all projects whose NULL is as legal as that of those that are named."""
+    for legal in (False, True):
+        same = table["null"] & (table["legal"].fillna(False).astype(bool) == legal)
+        if named.any() and same[named].all():
+            return same
+    return named
 
 
 def _records(diagnosis: Diagnosis, finding: Any, limit: int) -> Evidence | None:

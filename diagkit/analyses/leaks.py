@@ -193,7 +193,8 @@ def count_leaks(
     pandas.DataFrame
         Index ``timestamp`` (beginning of a bin, UTC, without holes), a column a kind
         that occurs (``leak`` always), values ``Int64``. Events without a time are in
-        no bin: ``attrs["undated"]`` counts them.
+        no bin: ``attrs["undated"]`` counts them, ``attrs["undated_leaks"]`` the leaks
+        among them.
 
     Raises
     ------
@@ -228,7 +229,12 @@ def count_leaks(
     if logs is not None:
         filled = bins.searchsorted(covered, side="right") - 1
         table.iloc[np.setdiff1d(np.arange(len(bins)), filled)] = pd.NA
-    table.attrs = {"undated": int((~dated).sum()), "every": every}
+    lost = int(((leaks["kind"] == "leak").to_numpy(dtype=bool) & ~dated).sum())
+    table.attrs = {
+        "undated": int((~dated).sum()),
+        "undated_leaks": lost,
+        "every": every,
+    }
     return table
 
 

@@ -235,12 +235,10 @@ def view_leaks(
                 raise SettingError(msg)
             chosen &= same
     low, high = _ends(book, since, until)
-    part = slice(
-        int(np.searchsorted(book.at, low)),
-        int(np.searchsorted(book.at, high, side="right")),
-    )
-    kept = np.arange(part.start, part.stop)
-    group = book.group[part]
+    first = int(np.searchsorted(book.at, low))
+    last = int(np.searchsorted(book.at, high, side="right"))
+    kept = np.arange(first, last)
+    group = book.group[first:last]
     if not chosen.all():
         mine = chosen[group]
         kept, group = kept[mine], group[mine]
@@ -252,9 +250,17 @@ def view_leaks(
     bounds = np.searchsorted(at, edges)
     line = _count(book, group, bounds, edges)
     undated = book.undated[chosen[book.undated_group]]
-    if since is not None or until is not None:
+    part = since is not None or until is not None
+    if part:
         undated = undated[:0]
-    line.attrs = {"undated": len(undated), "every": length}
+    kinds = book.leaks["kind"].iloc[undated]
+    line.attrs = {
+        "undated": len(undated),
+        "undated_leaks": int((kinds == "leak").sum()),
+        "every": length,
+        # The events of a part of the time are not those of the log.
+        "part": part,
+    }
     return LeakView(line, edges, length, book, book.order[kept], bounds, undated)
 
 

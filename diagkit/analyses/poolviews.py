@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from diagkit.analyses.checkouts import CheckoutBook
+from diagkit.analyses.checkouts import ENDS, HELD, CheckoutBook
 from diagkit.analyses.poolseries import PoolSeries, list_series
 from diagkit.analyses.timebins import (
     choose_edges,
@@ -101,8 +101,15 @@ class PoolBook:
     @cached_property
     def ends(self) -> Ints:
         """Until when each checkout is known to last, in microseconds since 1970."""
+        book = self.checkouts
         held = np.maximum(self.held_s, 0)
-        return self.checkouts.begin + np.round(held * 1e6).astype(np.int64)
+        ends: Ints = book.begin + np.round(held * 1e6).astype(np.int64)
+        # What was still out, nobody knows how long, was out until nothing more is seen.
+        out = (book.end == ENDS.index(HELD)) & np.isnan(book.held_s)
+        if out.any():
+            lasts = [int(one.at.max()) for one in self.series if len(one.at)]
+            ends[out] = max([*lasts, int(ends.max())])
+        return ends
 
     @cached_property
     def span(self) -> tuple[int, int] | None:
@@ -343,7 +350,8 @@ def view_pool(
     ['1']
     """
     rows = book.checkouts
-    low, high = _moment("since", since), _moment("until", until)
+    ends = read_moment("since", since), read_moment("until", until)
+    low, high = (None if end is None else end.value // 1000 for end in ends)
     keep = (book.held_s >= longer_than_s) | (longer_than_s <= 0)
     series = book.series
     if name is not None:
@@ -390,8 +398,3 @@ def _known(what: str, name: str, known: list[str]) -> None:
     if name not in known:
         msg = f"no {what} {name!r} is known{suggest(name, known)}"
         raise SettingError(msg)
-
-
-def _moment(what: str, when: str | pd.Timestamp | None) -> int | None:
-    found = read_moment(what, when)
-    return None if found is None else found.value // 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +21,11 @@ __all__ = [
     "choose_edges",
     "divide_time",
     "name_times",
+    "read_length",
     "read_moment",
     "say_moment",
     "to_moments",
+    "write_length",
     "write_moment",
     "write_places",
     "write_values",
@@ -32,8 +35,17 @@ STEPS = (
     *("100ms", "1s", "5s", "15s", "1min", "5min", "15min", "30min", "1h", "3h"),
     *("6h", "1D", "7D", "28D", "364D"),
 )
+UNITS = (
+    (86_400_000_000, "D"),
+    (3_600_000_000, "h"),
+    (60_000_000, "min"),
+    (1_000_000, "s"),
+    (1000, "ms"),
+)
 # So many bins make a readable chart; of more than the most, none can be hit.
 READABLE_BINS, MOST_BINS = 80, 120
+# Between them times have room in 64 bits, and on an axis.
+FIRST_YEAR, LAST_YEAR = 1700, 2250
 
 
 def read_moment(what: str, when: str | pd.Timestamp | None) -> pd.Timestamp | None:
@@ -63,11 +75,21 @@ def read_moment(what: str, when: str | pd.Timestamp | None) -> pd.Timestamp | No
     """
     if when is None:
         return None
-    found = pd.to_datetime(pd.Series([when]), utc=True, errors="coerce")
+    # A number would be a count of nanoseconds: hardly what somebody means.
+    known = isinstance(when, str | date | np.datetime64)
+    found = pd.to_datetime(
+        pd.Series([when] if known else [None]), utc=True, errors="coerce"
+    )
     if found.isna().any():
-        msg = f"{what}={when!r} is no time; write '2025-11-19 12:00Z'"
+        msg = f"{what}={_say(when)} is no time; write '2025-11-19 12:00Z'"
         raise SettingError(msg)
-    return pd.Timestamp(found.iloc[0])
+    moment = pd.Timestamp(found.iloc[0])
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        msg = (
+            f"{what}={_say(when)} is not between the years {FIRST_YEAR} and {LAST_YEAR}"
+        )
+        raise SettingError(msg)
+    return moment
 
 
 def write_moment(moment: pd.Timestamp) -> str:
@@ -277,16 +299,80 @@ def _edges(first: int, last: int, step: int) -> Ints:
     return begin + step * np.arange(_count(first, last, step) + 1, dtype=np.int64)
 
 
-def _microseconds(every: str) -> int:
+def read_length(what: str, every: Any) -> int:
+    """Read the length of a bin.
+
+    Parameters
+    ----------
+    what
+        The setting's name.
+    every
+        As pandas writes it: ``15s``, ``1min``, ``1h``, ``1D``.
+
+    Returns
+    -------
+    int
+        Microseconds.
+
+    Raises
+    ------
+    SettingError
+        If it is no length of time, or no whole number of milliseconds: bins are named
+        by these.
+
+    Examples
+    --------
+    >>> read_length("every", "1min")
+    60000000
+    """
     try:
         offset: Any = to_offset(every)
-        step = int(offset.nanos) // 1000
+        step = int(offset.nanos) // 1000 if isinstance(every, str) else 0
     except (ValueError, TypeError, AttributeError):
         step = 0
     if step < 1:
-        msg = f"every={every!r} is no length of time: use '15s', '1min', '1h', '1D'"
+        msg = (
+            f"{what}={_say(every)} is no length of time: use '15s', '1min', '1h', '1D'"
+        )
+        raise SettingError(msg)
+    if step % 1000:
+        msg = f"{what}={_say(every)} is no whole number of milliseconds"
         raise SettingError(msg)
     return step
+
+
+def write_length(length: timedelta) -> str:
+    """Write the length of a bin.
+
+    Parameters
+    ----------
+    length
+        Of time.
+
+    Returns
+    -------
+    str
+        What `read_length` reads.
+
+    Examples
+    --------
+    >>> write_length(timedelta(seconds=90))
+    '90s'
+    """
+    step = round(pd.Timedelta(length).value / 1000)
+    for size, unit in UNITS:
+        if step % size == 0:
+            return f"{step // size}{unit}"
+    return f"{step}us"
+
+
+def _microseconds(every: str) -> int:
+    return read_length("every", every)
+
+
+def _say(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _write(value: Any) -> str:

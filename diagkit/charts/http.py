@@ -167,6 +167,27 @@ def _dress(panels: list[Axes], rows: pd.DataFrame, left: int) -> None:
         )
 
 
+def conclude_statuses(statuses: pd.DataFrame) -> str:
+    """Say in one sentence which observer saw how many requests fail.
+
+    Parameters
+    ----------
+    statuses
+        STATUSES.
+
+    Returns
+    -------
+    str
+        Empty where there is no request.
+
+    Examples
+    --------
+    >>> conclude_statuses(STATUSES.empty())
+    ''
+    """
+    return _conclude(statuses.astype({"observer": "str", "status_class": "str"}))
+
+
 def _conclude(rows: pd.DataFrame) -> str:
     """Say in one sentence which observer saw how many fail."""
     said = []

@@ -155,10 +155,16 @@ def _make_axes(*, with_pool: bool) -> tuple[Axes, Axes | None]:
 
 def _edges(line: pd.DataFrame) -> np.ndarray[Any, Any]:
     starts = pd.DatetimeIndex(line.index)
-    step = pd.Timedelta(to_offset(line.attrs.get("every", "1min")).nanos, unit="ns")
+    ends = starts[-1:] + _step(line)
+    return to_days(pd.DatetimeIndex([*starts, *ends], tz="UTC"))
+
+
+def _step(line: pd.DataFrame) -> pd.Timedelta:
+    """Return the length of a bin."""
+    starts = pd.DatetimeIndex(line.index)
     if len(starts) > 1:
-        step = starts[1] - starts[0]
-    return to_days(pd.DatetimeIndex([*starts, *(starts[-1:] + step)], tz="UTC"))
+        return pd.Timedelta(starts[1] - starts[0])
+    return pd.Timedelta(to_offset(line.attrs.get("every", "1min")).nanos, unit="ns")
 
 
 def _draw_kinds(ax: Axes, line: pd.DataFrame, edges: np.ndarray[Any, Any]) -> None:
@@ -284,16 +290,46 @@ def _dress(ax: Axes, line: pd.DataFrame, numbered: list[str]) -> None:
 
 
 def _conclusion(line: pd.DataFrame) -> str:
-    if "leak" not in line or not line["leak"].fillna(0).any():
-        events = int(line.fillna(0).to_numpy().sum()) if len(line) else 0
-        return f"No leaked connection in the log ({events} other events)"
-    leaks = line["leak"].fillna(0)
-    at = leaks.idxmax()
-    undated = line.attrs.get("undated", 0)
-    return (
-        f"{int(leaks.sum())} connections leaked; most ({int(leaks.max())}) from "
-        f"{at:%H:%M} UTC" + (f"; {undated} events have no time" if undated else "")
-    )
+    where = "in view" if line.attrs.get("part") else "in the log"
+    undated = int(line.attrs.get("undated", 0))
+    lost = int(line.attrs.get("undated_leaks", 0))
+    leaks = line["leak"].fillna(0) if "leak" in line else pd.Series(dtype="int64")
+    if leaks.any():
+        seen = f" {where}" if line.attrs.get("part") else ""
+        untimed = f"; {_count(undated, 'event')} without a time" if undated else ""
+        return (
+            f"{_count(int(leaks.sum()), 'connection')} leaked{seen}; most "
+            f"({int(leaks.max())}) {_say_begin(line, leaks.idxmax())}{untimed}"
+        )
+    events = int(line.fillna(0).to_numpy().sum()) if len(line) else 0
+    others = _count(events + undated - lost, "other event")
+    if lost:
+        return (
+            f"{_count(lost, 'connection')} leaked, at a time that the log does not "
+            f"say ({others})"
+        )
+    if not len(line) and not undated and not line.attrs.get("part"):
+        return "No event, and no record of a log with a time"
+    return f"No leaked connection {where} ({others})"
+
+
+def _say_begin(line: pd.DataFrame, at: Any) -> str:
+    """Say when a bin begins, as exactly as bins are long."""
+    step = _step(line)
+    if step >= pd.Timedelta(days=1):
+        return f"from {at:%Y-%m-%d} UTC"
+    times = pd.DatetimeIndex(line.index)
+    day = "%Y-%m-%d " if times[0].date() != times[-1].date() else ""
+    text = f"{at:{day}%H:%M}"
+    if step < pd.Timedelta(minutes=1):
+        text = f"{at:{day}%H:%M:%S}"
+    if step < pd.Timedelta(seconds=1):
+        text += f".{at.microsecond // 1000:03d}"
+    return f"from {text} UTC"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _draw_pool(ax: Axes, pool: pd.DataFrame) -> None:

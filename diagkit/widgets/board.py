@@ -14,20 +14,19 @@ from diagkit.analyses.boardviews import (
     list_findings,
 )
 from diagkit.analyses.findings import Diagnosis, analyse_incident
-from diagkit.analyses.http import count_statuses
-from diagkit.analyses.timebins import choose_edges, divide_time
+from diagkit.analyses.timebins import divide_time
 from diagkit.analyses.triage import triage
-from diagkit.charts.canvas import Margins
-from diagkit.charts.http import plot_statuses
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.findings import SEVERITIES, severity_rank
 from diagkit.frames.incidents import Incident
 from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
+from diagkit.widgets.http import StatusExplorer
 from diagkit.widgets.leaks import LeakExplorer
 from diagkit.widgets.pages import Table, View, spell
 from diagkit.widgets.pool import PoolExplorer
 from diagkit.widgets.progress import ProgressExplorer
+from diagkit.widgets.settings import read_bar, read_name, read_severity, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +39,14 @@ DEFAULTS: dict[str, Any] = {
     "finding": None,
     "picture": None,
     "bar": None,
+}
+READERS = {
+    "since": read_time,
+    "until": read_time,
+    "severity": read_severity,
+    "finding": read_name,
+    "picture": read_name,
+    "bar": read_bar,
 }
 # The pictures, and which explorer has each.
 PICTURES = {
@@ -82,10 +89,12 @@ class IncidentBoard(Explorer):
     >>> import diagkit as dk
     >>> board = IncidentBoard(dk.open_sample(), finding="connection_leak-00d1e65a")
     >>> board.as_code()
-    "dk.IncidentBoard(incident, finding='connection_leak-00d1e65a')"
+    "dk.IncidentBoard(inc, finding='connection_leak-00d1e65a')"
     >>> "api.log:402" in str(board.static())
     True
     """
+
+    readers = READERS
 
     def __init__(self, incident: Incident | Diagnosis, **settings: Any) -> None:
         super().__init__(dict(DEFAULTS), settings)
@@ -106,18 +115,26 @@ class IncidentBoard(Explorer):
         # time is made ready at once, not when a picture is first wanted.
         self._finding()
         for name in self.pictures:
-            self._make_ready(name)
-        self._draw(None)
+            self._part(PICTURES[name])
+        self.verify()
+
+    def verify(self) -> None:
+        """Raise a SettingError if the settings have no meaning."""
+        self._in_order()
+        finding = self._finding()
+        self._draw(finding, None if finding is None else self._evidence_of(finding))
 
     def arguments(self) -> tuple[str, ...]:
         """Return the names that `as_code` gives to what is explored."""
-        return ("incident",)
+        return ("inc",)
 
     @cached_property
     def times(self) -> list[str]:
         """Times at which a view may begin or end."""
-        logs, pool = self._incident.logs, self._incident.pool
-        known = pd.concat([logs["timestamp"].dropna(), pool["timestamp"]])
+        of = self._incident
+        known = pd.concat(
+            [rows["timestamp"].dropna() for rows in (of.logs, of.pool, of.http)]
+        )
         return divide_time(known.min(), known.max()) if len(known) else ["", ""]
 
     @cached_property
@@ -198,8 +215,6 @@ class IncidentBoard(Explorer):
         self, finding: pd.Series | None, evidence: Evidence | None = None
     ) -> View:
         name = self._picture(finding)
-        if name == "statuses":
-            return self._draw_statuses()
         part = self._part(PICTURES[name])
         more = (
             {}
@@ -244,34 +259,11 @@ class IncidentBoard(Explorer):
                 )
             elif name == "pool":
                 self._parts[name] = PoolExplorer(incident.pool, incident.checkouts)
+            elif name == "http":
+                self._parts[name] = StatusExplorer(incident.http)
             elif found.audit is not None:
                 self._parts[name] = ProgressExplorer(found.audit, incident.progress)
         return self._parts[name]
-
-    def _make_ready(self, name: str) -> None:
-        if name == "statuses":
-            len(self._statuses)
-        else:
-            self._part(PICTURES[name])
-
-    def _draw_statuses(self) -> View:
-        self.pick(())
-        (ax,) = self.canvas.clear(
-            "statuses", 3.6, Margins(left=0.65, right=0.25, top=0.45)
-        )
-        plot_statuses(self._statuses, ax=ax)
-        said = "Requests by status"
-        return View(self.canvas.to_png(), said, ())
-
-    @cached_property
-    def _statuses(self) -> pd.DataFrame:
-        times = self._incident.http["timestamp"].dropna()
-        every = "1min"
-        if len(times):
-            every = choose_edges(
-                int(times.min().value // 1000), int(times.max().value // 1000)
-            )[1]
-        return count_statuses(self._incident.http, every=every)
 
     @cached_property
     def _triage(self) -> tuple[Table, ...]:

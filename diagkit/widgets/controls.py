@@ -165,8 +165,10 @@ def fit_options(control: Control, values: list[Any]) -> tuple[tuple[str, Any], .
         return tuple((text, shown(value)) for text, value in (*control.options, *more))
     if not more:
         return control.options
-    # Times are written so that they sort as texts.
-    return tuple(sorted((*control.options, *more), key=lambda option: option[1]))
+    # Times are written so that they sort as texts, all but the last letter.
+    return tuple(
+        sorted((*control.options, *more), key=lambda option: option[1].rstrip("Z"))
+    )
 
 
 def make_control(widgets: Any, control: Control) -> Any:

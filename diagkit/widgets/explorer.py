@@ -7,30 +7,41 @@ static form needs no ipywidgets.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from diagkit.charts.text import written_by
-from diagkit.errors import DiagkitError, MissingExtraError, SettingError, suggest
+from diagkit.errors import DiagkitError, MissingExtraError
+from diagkit.widgets.choices import Choices
 from diagkit.widgets.controls import Nothing, fit_options, make_control, said, shown
-from diagkit.widgets.pages import escape, hide, spell, to_static, to_tables
+from diagkit.widgets.outputs import Output, show_data
+from diagkit.widgets.pages import (
+    View,
+    escape,
+    fold,
+    hide,
+    spell,
+    to_code,
+    to_static,
+    to_tables,
+)
 from diagkit.widgets.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from diagkit.charts.canvas import Canvas
+    from diagkit.widgets.choices import Settings
     from diagkit.widgets.controls import Control
-    from diagkit.widgets.pages import Bar, StaticView, View
+    from diagkit.widgets.pages import Bar, StaticView
 
-Settings = dict[str, Any]
 NO_BAR: tuple[tuple[str, Any], ...] = (("all in view", Nothing),)
 CLOSE = 'style="margin:0;line-height:1.4"'
-# Long names and code are folded, not cut.
-WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.4"'
+HINT = (
+    "x.to_cell() puts this code into a new cell; x is the explorer, or _ right after "
+    "it was shown"
+)
 
 
-class Explorer(ABC):
+class Explorer(Choices):
     """A view of frames that people move with controls.
 
     What is clicked on the picture, or chosen by its name, is the setting ``bar``: it
@@ -42,28 +53,29 @@ class Explorer(ABC):
     defaults
         The settings and what they are where nothing is said.
     settings
-        Those that differ.
+        Those that differ; ``made_by`` among them is none: lines of code that make what
+        is explored, for `as_code`.
 
     Raises
     ------
     SettingError
-        If there is no such setting.
+        If there is no such setting, or one has no meaning.
     """
 
-    # What the list is called in which a bar is chosen, and the setting that it sets.
-    of, picked = "records of", "bar"
+    # What the list is called in which a bar is chosen.
+    of = "records of"
 
     def __init__(self, defaults: Settings, settings: Settings) -> None:
-        self._defaults = defaults
-        self._check(settings)
-        self.settings: Settings = {**defaults, **settings}
+        super().__init__(defaults, settings)
         self._widgets: dict[tuple[str, ...], Any] = {}
         self._shown: dict[str, Any] = {}
         self._bars: tuple[Bar, ...] = ()
         self._stage: Any = None
         self._box: Any = None
-        self._quiet = self._moved = False
+        self._quiet = False
         self._drawn_on: Canvas | None = None
+        self._last: View | None = None
+        self._output = Output(self._write_page)
 
     @abstractmethod
     def controls(self) -> list[Control]:
@@ -73,25 +85,6 @@ class Explorer(ABC):
     def view(self) -> View:
         """Draw what the settings ask for."""
 
-    @abstractmethod
-    def arguments(self) -> tuple[str, ...]:
-        """Return the names that `as_code` gives to what is explored."""
-
-    def as_code(self) -> str:
-        """Return the code of a cell that shows this view again.
-
-        Returns
-        -------
-        str
-            A call with the settings that are not the usual ones.
-        """
-        said = [
-            f"{name}={value!r}"
-            for name, value in self.settings.items()
-            if value != self._defaults[name]
-        ]
-        return f"dk.{type(self).__name__}({', '.join((*self.arguments(), *said))})"
-
     def static(self) -> StaticView:
         """Return the view as it is now, in a form that needs no kernel.
 
@@ -100,7 +93,7 @@ class Explorer(ABC):
         StaticView
             A picture with its text, the table of the records, and the code.
         """
-        return to_static(self._draw_clean(), self.as_code())
+        return to_static(self._draw_clean(), self._shown_code())
 
     @property
     def canvas(self) -> Canvas:
@@ -130,41 +123,6 @@ class Explorer(ABC):
         self._drawn_on, self._moved = other.canvas, other._moved
         return self.view()
 
-    def pick(self, bars: Sequence[Bar]) -> int | None:
-        """Return which bar is chosen.
-
-        Parameters
-        ----------
-        bars
-            Those in view.
-
-        Returns
-        -------
-        int or None
-            Its place; None where none is, or where a control took it out of view.
-
-        Raises
-        ------
-        SettingError
-            If the setting ``bar`` is none of them.
-        """
-        wanted = self.settings[self.picked]
-        known = [bar.value for bar in bars]
-        if wanted is None or wanted in known:
-            return None if wanted is None else known.index(wanted)
-        if self._moved:
-            self.settings[self.picked] = None
-            return None
-        if not known:
-            msg = f"{self.picked}={wanted!r}: there is nothing in view"
-            raise SettingError(msg)
-        msg = (
-            f"{self.picked}={wanted!r} is none of those in view, {known[0]} to "
-            f"{known[-1]}"
-            f"{suggest(str(wanted), known)}"
-        )
-        raise SettingError(msg)
-
     def set(self, **settings: Any) -> None:
         """Set settings, as the controls do.
 
@@ -176,42 +134,61 @@ class Explorer(ABC):
         Raises
         ------
         SettingError
-            If there is no such setting.
+            If there is no such setting, or one has no meaning: then all stay as they
+            were.
         """
-        self._check(settings)
-        self.settings.update(settings)
+        before = self.settings
+        self.settings = {**before, **self._read(settings)}
+        self._moved = self.picked not in settings
+        try:
+            self.verify()
+        except DiagkitError:
+            self.settings = before
+            raise
+        finally:
+            self._moved = False
         self._move(self.picked not in settings)
+        # A cell that sets something is perhaps the last that runs.
+        self._output.write()
 
     def refresh(self) -> None:
         """Draw again; an error is shown in the view's place."""
         if self._box is None:
             return
-        self._fit_quietly()
         try:
+            self._fit_quietly()
             view = self._draw_clean()
         except DiagkitError as error:
             self.tell(error)
             return
-        # The picture first: it is what somebody waits for.
-        self._stage.draw(view)
-        self._shown["says"].value = f"<p {CLOSE}>{escape(view.says, 500)}</p>"
-        self._shown["records"].value = to_tables(view.tables)
-        self._shown[
-            "code"
-        ].value = f"<code {WRAPPED}>{escape(self.as_code(), 2000)}</code>"
-        self._stage.lay(view)
-        self._fit_bars(view)
+        self._put(view)
+        self._output.follow()
 
     def tell(self, error: DiagkitError) -> None:
-        """Show an error where the picture's text stands.
+        """Show an error where the picture and its records stand.
 
         Parameters
         ----------
         error
-            What went wrong; what was drawn before stays.
+            What went wrong.
         """
         if self._box is not None:
-            self._shown["says"].value = f"<p {CLOSE}><b>{escape(error, 500)}</b></p>"
+            self._put(View(b"", str(error), ()))
+            self._output.follow()
+
+    def _put(self, view: View) -> None:
+        """Send a view to the page."""
+        self._last = view
+        # The picture first: it is what somebody waits for.
+        self._stage.draw(view)
+        said = escape(view.says, 500)
+        # Without a picture it is an error.
+        said = said if view.picture else f"<b>{said}</b>"
+        self._shown["says"].value = f"<p {CLOSE}>{said}</p>"
+        self._shown["records"].value = to_tables(view.tables)
+        self._shown["code"].value = to_code(self._shown_code())
+        self._stage.lay(view)
+        self._fit_bars(view)
 
     @property
     def widget(self) -> Any:
@@ -229,6 +206,7 @@ class Explorer(ABC):
 
     def close(self) -> None:
         """Take the widgets away."""
+        self._output.finish()
         if self._box is not None:
             self._stage.close()
             for one in (*self._widgets.values(), *self._shown.values(), self._box):
@@ -241,17 +219,21 @@ class Explorer(ABC):
         # For pages that have no kernel, and no widgets.
         return {**bundle, "text/html": self.static().html}
 
+    def _ipython_display_(self) -> None:
+        bundle = dict(self.widget._repr_mimebundle_())
+        # What a page shows that does not trust the notebook, or has no widgets.
+        show_data({**bundle, "text/plain": self._shown_code()})
+        self._output.show()
+
+    def _write_page(self) -> str:
+        """Return the view that was drawn last, folded away below the widget."""
+        view = self._draw_clean() if self._last is None else self._last
+        return fold(to_static(view, self._shown_code()))
+
     def _draw_clean(self) -> View:
         """Draw a view whose picture, too, has no secrets in its labels."""
         with written_by(hide):
             return self.view()
-
-    def _check(self, settings: Settings) -> None:
-        for name in settings:
-            if name not in self._defaults:
-                near = suggest(name, self._defaults)
-                msg = f"{type(self).__name__} has no setting {name!r}{near}"
-                raise SettingError(msg)
 
     def _build(self) -> Any:
         widgets = _ipywidgets()
@@ -268,18 +250,21 @@ class Explorer(ABC):
         )
         bars.observe(self._chose, names="value")
         whole = widgets.Layout(width="auto", max_width="100%", overflow="auto hidden")
+        hint = widgets.Label(HINT, layout=widgets.Layout(max_width="100%"))
         self._shown = {
             "says": widgets.HTML(),
             "bars": bars,
             "records": widgets.HTML(),
             "code": widgets.HTML(layout=whole),
+            "hint": hint,
         }
         left = widgets.VBox(
-            [self._shown["says"], self._stage.box, self._shown["code"]],
+            # The list of bars before the bars: with the keyboard it is reached first.
+            [self._shown["says"], bars, self._stage.box, self._shown["code"], hint],
             layout=widgets.Layout(flex="3 1 440px", min_width="0"),
         )
         right = widgets.VBox(
-            [bars, self._shown["records"]],
+            [self._shown["records"]],
             layout=widgets.Layout(
                 flex="3 1 400px", min_width="0", max_height="640px", overflow="auto"
             ),

@@ -21,6 +21,7 @@ from diagkit.frames.incidents import MARKS
 from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
 from diagkit.widgets.pages import Bar, Table, View
+from diagkit.widgets.settings import read_bar, read_every, read_name, read_time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,14 @@ DEFAULTS: dict[str, Any] = {
     "signature": None,
     "logger": None,
     "bar": None,
+}
+READERS = {
+    "since": read_time,
+    "until": read_time,
+    "every": read_every,
+    "signature": read_name,
+    "logger": read_name,
+    "bar": read_bar,
 }
 
 
@@ -79,6 +88,8 @@ class LeakExplorer(Explorer):
     (True, False)
     """
 
+    readers = READERS
+
     def __init__(
         self,
         leaks: pd.DataFrame,
@@ -92,7 +103,15 @@ class LeakExplorer(Explorer):
         self._given = ("leaks", *(["logs"] if logs is not None else []))
         self._choices: list[Control] | None = None
         # What has no meaning is told at once, not when it is drawn.
-        self.pick(_bars(self._select()))
+        self.verify()
+
+    def verify(self) -> None:
+        """Raise a SettingError if the settings have no meaning."""
+        self._in_order()
+        for name in ("signature", "logger"):
+            self._choose(name, self._book.groups[name].tolist())
+        selected = self._select()
+        self.pick((*_bars(selected), *_others(selected)))
 
     def arguments(self) -> tuple[str, ...]:
         """Return the names that `as_code` gives to what is explored."""
@@ -151,7 +170,10 @@ class LeakExplorer(Explorer):
             title = f"{_events(count)} of {', '.join(chosen)}"
             if len(selected.undated):
                 title += f"; {len(selected.undated)} without a time"
-        return f"{title}; {len(selected.line)} bars of {selected.every}"
+        count = len(selected.line)
+        if not count:
+            return title
+        return f"{title}; {count} bar{'' if count == 1 else 's'} of {selected.every}"
 
     def _table(self, selected: LeakView, rows: NDArray[Any], caption: str) -> Table:
         shown = selected.records(rows, ROWS)

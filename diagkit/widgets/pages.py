@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,14 +24,20 @@ HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # A line of a table holds a record of many lines.
 BLANKS = {"\n": " ↵ ", "\t": " "}
 LONGEST, BEYOND = 160, 2000
+WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.4"'
 CELL = "padding:2px 5px;text-align:left;vertical-align:top;line-height:1.35"
 # A column of short texts stays on one line, one of names may be folded, and one of long
-# texts has room for some words: (up to so many characters, style).
-COLUMNS = (
-    (22, f"{CELL};white-space:nowrap"),
-    (60, f"{CELL};min-width:6em;overflow-wrap:anywhere"),
-    (LONGEST, f"{CELL};min-width:10em;overflow-wrap:anywhere"),
-)
+# texts has room for some words. Words are broken only where they are longer than a
+# column can be wide.
+SHORT, NAME, WORD = 22, 60, 40
+# Where names and paths may be folded.
+JOINTS = re.compile(r"([._/])(?=[^._/\s])")
+_PIECES = re.compile(r"[\s._/-]+")
+# What MathJax begins a formula with, on a page of JupyterLab or of nbconvert.
+FORMULAS = re.compile(r"\$|\\(?=[(\[]|begin|ref|eqref)")
+# JupyterLab keeps these classes in notebooks that it trusts.
+NO_FORMULAS = 'class="tex2jax_ignore mathjax_ignore"'
+SUMMARY = "Without a kernel: this view as a picture and tables"
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class View:
     Attributes
     ----------
     picture
-        PNG.
+        PNG; nothing where an error stands in its place.
     says
         What the picture says, in words: its alternative text.
     tables
@@ -182,6 +189,65 @@ def hide(text: str) -> str:
     return _hide(text[: LONGEST + BEYOND])
 
 
+def hide_lines(text: str) -> str:
+    """Take secrets and personal data out of lines of code, however many.
+
+    Parameters
+    ----------
+    text
+        Code.
+
+    Returns
+    -------
+    str
+        Without secrets; nothing of it is cut.
+    """
+    return redact_text(text).text
+
+
+def tame(text: str) -> str:
+    r"""Keep pages from reading a formula in HTML that was escaped.
+
+    Parameters
+    ----------
+    text
+        Escaped; no part of a tag.
+
+    Returns
+    -------
+    str
+        What could begin a formula is alone in an element: none reaches over two.
+
+    Examples
+    --------
+    >>> tame("costs $5")
+    'costs <span>$</span>5'
+    """
+    return FORMULAS.sub(lambda found: f"<span>{found[0]}</span>", text)
+
+
+def to_code(code: str) -> str:
+    """Write code as HTML, nothing of it cut.
+
+    Parameters
+    ----------
+    code
+        Without secrets.
+
+    Returns
+    -------
+    str
+        Its lines as such; long ones are folded.
+    """
+    lines = (
+        line if line.isprintable() else "".join(map(_spell, line))
+        for line in code.split("\n")
+    )
+    # An element for the end of a line: that style sheets are kept is not certain.
+    text = "<br>".join(tame(html.escape(line)) for line in lines)
+    return f"<code {WRAPPED}>{text}</code>"
+
+
 def to_tables(tables: Iterable[Table]) -> str:
     """Write tables below each other.
 
@@ -213,9 +279,10 @@ def to_table(table: Table) -> str:
         keep.
     """
     # Names of columns are often longer than what stands in them.
-    names = [escape(name).replace("_", "_<wbr>") for name in table.records]
-    cells = [[escape(one) for one in table.records[name]] for name in table.records]
-    styles = [_style(column) for column in cells]
+    names = [tame(escape(name)).replace("_", "_<wbr>") for name in table.records]
+    columns = [[escape(one) for one in table.records[name]] for name in table.records]
+    styles = [_style(column) for column in columns]
+    cells = [_fold_names(column) for column in columns]
     head = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in names)
     rows = "".join(
         "<tr>"
@@ -230,7 +297,7 @@ def to_table(table: Table) -> str:
     more = f"; {table.left} more are not shown" if table.left else ""
     return (
         f'<table style="font-size:12px"><caption style="text-align:left">'
-        f"{escape(table.caption)}: {shown}{more}</caption>"
+        f"{tame(escape(table.caption))}: {shown}{more}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
@@ -243,26 +310,59 @@ def to_static(view: View, code: str) -> StaticView:
     view
         What is shown.
     code
-        The code that shows it again.
+        The code that shows it again, without secrets.
 
     Returns
     -------
     StaticView
         Shown by notebooks; ``str`` of it is the HTML.
     """
-    data = base64.b64encode(view.picture).decode("ascii")
     says = escape(view.says, 500)
+    picture = ""
+    if view.picture:
+        data = base64.b64encode(view.picture).decode("ascii")
+        source = f"data:image/png;base64,{data}"
+        picture = f'<img src="{source}" alt="{says}" style="max-width:100%">'
     return StaticView(
-        f"<div><p>{says}</p>"
-        f'<img src="data:image/png;base64,{data}" alt="{says}" style="max-width:100%">'
-        f"{to_tables(view.tables)}<p>Shown by <code>{escape(code, 2000)}</code></p>"
-        "</div>"
+        f"<div {NO_FORMULAS}><p>{tame(says)}</p>{picture}"
+        f'<div style="overflow-x:auto">{to_tables(view.tables)}</div>'
+        f"<p>Shown by {to_code(code)}</p></div>"
     )
+
+
+def fold(static: StaticView) -> str:
+    """Fold a static view away: it stands below the same view with controls.
+
+    Parameters
+    ----------
+    static
+        What `to_static` returns.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return f"<details><summary>{SUMMARY}</summary>{static.html}</details>"
 
 
 def _style(cells: list[str]) -> str:
     longest = max(map(len, cells), default=0)
-    return next((style for most, style in COLUMNS if longest <= most), COLUMNS[-1][1])
+    if longest <= SHORT:
+        return f"{CELL};white-space:nowrap"
+    words = (word for cell in cells for word in _PIECES.split(cell))
+    least, how = (
+        ("6em" if longest <= NAME else "10em"),
+        ("anywhere" if max(map(len, words), default=0) > WORD else "break-word"),
+    )
+    return f"{CELL};min-width:{least};overflow-wrap:{how}"
+
+
+def _fold_names(cells: list[str]) -> list[str]:
+    """Let names be folded where people would, but no short texts."""
+    if max(map(len, cells), default=0) <= SHORT:
+        return [tame(cell) for cell in cells]
+    return [tame(JOINTS.sub(r"\1<wbr>", cell)) for cell in cells]
 
 
 # What a notebook shows is saved with it, so it leaves. A secret is looked for in more

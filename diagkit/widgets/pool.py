@@ -22,6 +22,7 @@ from diagkit.frames.checkouts import CHECKOUTS
 from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
 from diagkit.widgets.pages import Bar, Table, View
+from diagkit.widgets.settings import read_bar, read_name, read_seconds, read_time
 
 PICTURES = ("use", "holders", "waits")
 # What a row of a picture is.
@@ -38,6 +39,15 @@ DEFAULTS: dict[str, Any] = {
     "longer_than_s": 0.0,
     "picture": "use",
     "bar": None,
+}
+READERS = {
+    "since": read_time,
+    "until": read_time,
+    "pool": read_name,
+    "operation": read_name,
+    "longer_than_s": read_seconds,
+    "picture": read_name,
+    "bar": read_bar,
 }
 # What people call a source of that type.
 NAMES = {"PoolRecorder": "recorder"}
@@ -88,6 +98,7 @@ class PoolExplorer(Explorer):
     """
 
     of = "checkouts of"
+    readers = READERS
 
     def __init__(
         self,
@@ -98,10 +109,10 @@ class PoolExplorer(Explorer):
         **settings: Any,
     ) -> None:
         super().__init__(dict(DEFAULTS), settings)
-        if not every_s > 0:
+        self._every_s = read_seconds("every_s", every_s)
+        if not self._every_s:
             msg = f"every_s is more than 0 seconds; {every_s} came"
             raise SettingError(msg)
-        self._every_s = every_s
         self._live = None if isinstance(source, pd.DataFrame) else source
         self._given = checkouts is not None
         self._choices: list[Control] | None = None
@@ -118,9 +129,24 @@ class PoolExplorer(Explorer):
             self._take(*self._live.look())
         self._task: asyncio.Task[None] | None = None
         # What has no meaning is told at once, not when it is drawn.
+        self.verify()
+
+    def verify(self) -> None:
+        """Raise a SettingError if the settings have no meaning."""
+        self._in_order()
+        self._choose("pool", self._book.pools)
+        self._choose("operation", self._book.operations)
+        if self.settings["picture"] in COLUMNS and len(self._pictures) == 1:
+            self.settings["picture"] = "use"
         selected = self._select()
         if self.settings["bar"] is not None:
             self.pick(self._draw(selected)[2])
+
+    @property
+    def _pictures(self) -> tuple[str, ...]:
+        """The pictures there are; without checkouts there are no holders, no waits."""
+        known = self._live is not None or len(self._book.checkouts.frame) > 0
+        return PICTURES if known else PICTURES[:1]
 
     def arguments(self) -> tuple[str, ...]:
         """Return the names that `as_code` gives to what is explored."""
@@ -139,7 +165,7 @@ class PoolExplorer(Explorer):
                     "choice", "operation", ("operation",), with_all(book.operations)
                 ),
                 Control("number", "held for at least (s)", ("longer_than_s",)),
-                Control("choice", "picture", ("picture",), same(PICTURES)),
+                Control("choice", "picture", ("picture",), same(self._pictures)),
             ]
         return self._choices
 
@@ -158,12 +184,24 @@ class PoolExplorer(Explorer):
         records = selected.records(ROWS, rows)
         return View(
             self.canvas.to_png(),
-            title,
+            self._say_filter() + title if by_row else title,
             (Table(caption, records, len(rows) - len(records)),),
             bars,
             area,
             by_row,
         )
+
+    def _say_filter(self) -> str:
+        """Say of which checkouts a picture is: rates are of these alone."""
+        held, told = self.settings["longer_than_s"], []
+        if held:
+            told.append(f"held for at least {held:g} s")
+        told += [
+            f"{word} {self.settings[name]}"
+            for name, word in (("operation", "for"), ("pool", "of pool"))
+            if self.settings[name] is not None
+        ]
+        return f"Of checkouts {', '.join(told)}: " if told else ""
 
     def start(self) -> None:
         """Look again and again, until `close`; in a notebook, showing it does so.
@@ -188,7 +226,8 @@ class PoolExplorer(Explorer):
         """Look once more at what runs, and draw."""
         if self._live is not None:
             self._take(*self._live.look())
-        self.refresh()
+        self._follow_bar()
+        self._move(True)
 
     def close(self) -> None:
         """Stop to look, and take the widgets away."""
@@ -208,6 +247,16 @@ class PoolExplorer(Explorer):
                 # Without a loop it is shown as it is now.
                 return box
         return box
+
+    def _follow_bar(self) -> None:
+        """Choose the bar in which the chosen one begins, if bars are longer now."""
+        bar = self.settings["bar"]
+        if bar is not None and self.settings["picture"] == "use":
+            selected = self._select()
+            begins = [one.value for one in _bars(selected, selected.edges)]
+            self.settings["bar"] = max(
+                (one for one in begins if one <= bar), default=bar
+            )
 
     def _take(self, pool: pd.DataFrame, checkouts: pd.DataFrame) -> None:
         self._book = PoolBook.from_frames(pool, checkouts)

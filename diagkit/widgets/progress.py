@@ -16,19 +16,20 @@ from diagkit.analyses.progressviews import (
 from diagkit.charts.canvas import Margins
 from diagkit.charts.progress import choose_policies, draw_ranked, rank_projects
 from diagkit.errors import SettingError, suggest
+from diagkit.frames.progress import Progress
 from diagkit.widgets.controls import Control, same
 from diagkit.widgets.explorer import Explorer
 from diagkit.widgets.pages import Bar, Table, View
+from diagkit.widgets.settings import read_flag, read_name
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from diagkit.frames.progress import Progress
 
 # So many projects have a row in the picture, and so many more can be chosen by name.
 LINES, NAMES, ROWS = 15, 300, 25
 MARGINS = Margins(left=2.3, right=0.85, top=0.45, bottom=0.85)
 DEFAULTS: dict[str, Any] = {"policy": None, "illegal": False, "project": None}
+READERS = {"policy": read_name, "illegal": read_flag, "project": read_name}
 
 
 class ProgressExplorer(Explorer):
@@ -68,6 +69,7 @@ class ProgressExplorer(Explorer):
     """
 
     of, picked = "all of", "project"
+    readers = READERS
 
     def __init__(
         self,
@@ -83,10 +85,22 @@ class ProgressExplorer(Explorer):
                 f"{type(given).__name__} came"
             )
             raise SettingError(msg)
+        tasks: object = progress
+        if tasks is not None and not isinstance(tasks, Progress):
+            msg = (
+                "ProgressExplorer takes the tasks from what read_progress returns; a "
+                f"{type(tasks).__name__} came"
+            )
+            raise SettingError(msg)
         self._audit = audit
         self._tasks = None if progress is None else TaskRecords(progress)
         # What has no meaning is told at once, not when it is drawn.
-        choose_policies(audit, self._policies())
+        self.verify()
+
+    def verify(self) -> None:
+        """Raise a SettingError if the settings have no meaning."""
+        choose_policies(self._audit, self._policies())
+        self._choose("project", self._audit.projects["project_id"].tolist())
         self._known()
 
     def arguments(self) -> tuple[str, ...]:

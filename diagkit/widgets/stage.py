@@ -75,6 +75,8 @@ class Stage:
         view
             What is shown.
         """
+        # Where there is none an error stands in its place.
+        self.picture.layout.display = None if view.picture else "none"
         # It has no alternative text, and a tooltip of it breaks its view (ipywidgets
         # 8.1): what the picture says is written above it.
         self.picture.value = view.picture

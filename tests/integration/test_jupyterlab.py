@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from nbconvert import HTMLExporter
 
 import diagkit as dk
 from tests import jupyter_page
@@ -254,7 +256,7 @@ def test_every_notebook_runs_to_its_end(lab, root: Path, path: Path) -> None:
 
 SAMPLE = """
 import diagkit as dk
-incident = dk.open_sample()
+inc = incident = dk.open_sample()
 logs, marks, progress = incident.logs, incident.marks, incident.progress
 leaks, audit = dk.find_leaks(logs), dk.audit_started_at(progress)
 """
@@ -422,9 +424,7 @@ def test_progress_is_clicked_through(lab, root: Path) -> None:
 
 
 def test_the_board_is_clicked_through(lab, root: Path, leaks) -> None:
-    jupyter_page.write_notebook(
-        root / "board.ipynb", SAMPLE, "dk.IncidentBoard(incident)"
-    )
+    jupyter_page.write_notebook(root / "board.ipynb", SAMPLE, "dk.IncidentBoard(inc)")
     lab.open("board.ipynb")
     lab.run_all()
     incident = dk.open_sample()
@@ -457,7 +457,7 @@ def test_the_board_is_clicked_through(lab, root: Path, leaks) -> None:
     count = int(explorer.bars()[busiest].split(": ")[1].split()[0])
     assert len(explorer.rows(0)) == count
     assert explorer.code.startswith(
-        f"dk.IncidentBoard(incident, severity='high', finding='{leak['id']}', bar='"
+        f"dk.IncidentBoard(inc, severity='high', finding='{leak['id']}', bar='"
     )
     for picture in ("use", "progress", "statuses"):
         explorer.choose("picture", picture)
@@ -472,6 +472,100 @@ def test_the_board_is_clicked_through(lab, root: Path, leaks) -> None:
     lab.use_theme("JupyterLab Dark")
     explorer.check("board")
     lab.use_theme("JupyterLab Light")
+    assert lab.errors == lab.dialogs == []
+
+
+def test_a_saved_view_is_there_without_its_kernel(lab, root: Path) -> None:
+    shown = "x = dk.LeakExplorer(leaks, logs, marks=marks)\nx"
+    path = jupyter_page.write_notebook(root / "saved.ipynb", SAMPLE, shown)
+    lab.open("saved.ipynb")
+    lab.run_all()
+    explorer = Shown(lab)
+    explorer.click_bar(7)
+    code = explorer.code
+    assert "bar=" in code
+    folded = lab.page.locator(".jp-OutputArea-output details")
+    # It follows the click, once nothing is clicked any more.
+    lab.page.wait_for_function(
+        "code => document.querySelector('.jp-OutputArea-output details code')"
+        ".textContent.includes(code)",
+        arg=code[-40:],
+    )
+    picture = folded.locator("img").get_attribute("src")
+    lab.reopen("saved.ipynb")
+    folded.wait_for()
+    # JupyterLab trusts what it ran and saved; the widget has nothing to show.
+    lab.page.get_by_text("Error displaying widget").wait_for()
+    folded.locator("summary").click()
+    assert folded.locator("img").get_attribute("src") == picture
+    assert folded.locator("code").inner_text() == code
+    assert "Records of 2026-11-22" in folded.locator("caption").inner_text()
+    assert folded.locator("img").bounding_box()["height"] > 200
+    if SHOTS:
+        lab.page.screenshot(path=Path(SHOTS) / "saved.png")
+    body, _ = HTMLExporter().from_filename(str(path))
+    assert picture in body
+    assert f">{code}</code>" in html.unescape(body)
+    assert lab.errors == lab.dialogs == []
+
+
+def test_the_code_goes_into_a_cell_that_shows_the_same(lab, root: Path) -> None:
+    cells = (
+        "x = dk.LeakExplorer(leaks, every='1min', bar='undated')\nx",
+        "x.to_cell()",
+    )
+    jupyter_page.write_notebook(root / "cell.ipynb", SAMPLE, *cells)
+    lab.open("cell.ipynb")
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('runmenu:run-all')")
+    code = Shown(lab).code
+    lab.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.content.widgets.length === 4"
+    )
+    source = lab.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.content.widgets[3]"
+        ".model.sharedModel.getSource()"
+    )
+    assert source == code == "dk.LeakExplorer(leaks, every='1min', bar='undated')"
+    lab.page.evaluate(
+        "() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 3;"
+        " return window.jupyterapp.commands.execute('notebook:run-cell'); }"
+    )
+    again = Shown(lab, 1)
+    assert again.says == Shown(lab).says
+    assert again.captions == Shown(lab).captions
+    assert again.rows() == Shown(lab).rows()
+    assert lab.errors == lab.dialogs == []
+
+
+FORMULAS = r"""
+import pandas as pd
+import diagkit as dk
+leaks = dk.LEAKS.build({
+    "timestamp": pd.to_datetime(["2025-11-24 10:00Z"]), "signature": "$a_1$",
+    "kind": "leak", "severity": "high", "logger": r"\(b_2\)", "source": "a.log",
+    "line": [1],
+    "message": r"costs $c_3$ $$d_4$$ \[e_5\] \begin{equation}f_6\end{equation}",
+})
+"""
+
+
+def test_text_from_logs_is_no_formula(lab, root: Path) -> None:
+    jupyter_page.write_notebook(
+        root / "formulas.ipynb",
+        FORMULAS,
+        "from IPython.display import HTML\nHTML('$g_7$')",
+        "x = dk.LeakExplorer(leaks, signature='$a_1$')\nx",
+        "x.static()",
+    )
+    lab.open("formulas.ipynb")
+    lab.run_all()
+    formulas = lab.page.locator("mjx-container")
+    formulas.first.wait_for()
+    # Only that which is one: the page has a typesetter.
+    assert formulas.count() == 1
+    static = lab.page.locator(".jp-RenderedHTML td")
+    for text in ("$c_3$", "$$d_4$$", r"\[e_5\]", r"\begin{equation}f_6"):
+        assert static.get_by_text(text).first.count() == 1
     assert lab.errors == lab.dialogs == []
 
 

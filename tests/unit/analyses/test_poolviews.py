@@ -144,6 +144,12 @@ def test_checkouts_behind_a_bar() -> None:
     assert view.named("holder", "app.py:7 load").tolist() == [0, 1, 2, 3]
 
 
+def test_what_is_still_out_lasts_until_nothing_more_is_seen() -> None:
+    view = make_view()
+    low = int(at(19.5).value // 1000)
+    assert view.during(low, low + 1_000_000).tolist() == [3]
+
+
 def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(SettingError, match=r"no pool 'ap' is known; did you mean"):
         ids(name="ap")

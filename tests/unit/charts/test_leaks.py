@@ -55,7 +55,7 @@ def test_kinds_are_stacked_and_counted_in_the_legend() -> None:
 def test_the_title_is_the_conclusion() -> None:
     title = plot_leaks(make_line()).get_title(loc="left")
     assert (
-        title == "5 connections leaked; most (3) from 10:03 UTC; 1 events have no time"
+        title == "5 connections leaked; most (3) from 10:03 UTC; 1 event without a time"
     )
 
 
@@ -137,7 +137,7 @@ def test_what_has_no_bins_is_refused() -> None:
 
 def test_nothing_found_is_said() -> None:
     ax = plot_leaks(count_leaks(LEAKS.empty()))
-    assert ax.get_title(loc="left").startswith("No leaked connection in the log")
+    assert ax.get_title(loc="left") == "No event, and no record of a log with a time"
 
 
 def test_the_same_chart_is_the_same_bytes() -> None:

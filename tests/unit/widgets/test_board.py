@@ -59,7 +59,7 @@ def test_the_picture_fits_the_finding(board, findings) -> None:
     for code, said in (
         ("pool_saturated", "Pool 'api'"),
         ("null_started_at", "17 projects ran without a recorded start"),
-        ("server_errors", "Requests by status"),
+        ("server_errors", "No request with a time in view; without a time: 369 "),
         ("connection_leak", "65 events of signature sqlalchemy.gc_dropped"),
     ):
         of_code = findings[findings["code"] == code].iloc[0]["id"]
@@ -70,8 +70,70 @@ def test_the_code_shows_the_same_view_again(board, incident, findings) -> None:
     view = show(board, finding=findings["id"].iloc[1])
     board.set(bar=view.bars[5].value, since="2026-11-22T17:13:00Z")
     assert board.view().tables[0].caption.startswith("Records of ")
-    again = eval(board.as_code(), {"dk": dk, "incident": incident})
+    again = eval(board.as_code(), {"dk": dk, "inc": incident})
     assert str(again.static()) == str(board.static())
+
+
+def test_requests_are_bars_with_their_records_in_the_time_that_is_chosen() -> None:
+    stacks = dk.open_sample("two_stacks")
+    board = IncidentBoard(stacks, picture="statuses")
+    known = stacks.http["timestamp"].dropna()
+    assert board.times[0] <= f"{known.min():%Y-%m-%dT%H:%M:%S}.999Z"
+    assert board.times[-1] >= f"{known.max():%Y-%m-%dT%H:%M:%S}.000Z"
+    whole = board.view()
+    assert whole.says.startswith("Requests that failed, by observer: client: ")
+    counts = [int(one.label.split(": ")[1].split()[0]) for one in whole.bars]
+    assert sum(counts) == len(known)
+    place = counts.index(max(counts))
+    board.set(bar=whole.bars[place].value)
+    requests = board.view().tables[0]
+    assert len(requests.records) + requests.left == max(counts)
+    assert set(requests.records["place"].str.rsplit(":", n=1).str[0]) <= set(
+        stacks.http["source"]
+    )
+    board.set(since=board.times[20], until=board.times[30], bar=None)
+    part = board.view()
+    assert part.picture != whole.picture
+    assert (
+        0
+        < sum(int(one.label.split(": ")[1].split()[0]) for one in part.bars)
+        < len(known)
+    )
+    again = eval(board.as_code(), {"dk": dk, "inc": stacks})
+    assert str(again.static()) == str(board.static())
+
+
+def test_all_projects_of_a_finding_are_shown_not_only_those_it_names(board) -> None:
+    audit = board._found.audit.projects
+    wrong = audit[audit["null"] & (audit["legal"] != True)]  # noqa: E712
+    rows = board._found.findings
+    rows = rows[rows["code"] == "null_started_at"]
+    for finding, count in zip(rows.itertuples(), (len(wrong), 4), strict=True):
+        assert str(count) in finding.summary
+        table = show(board, finding=finding.id).tables[1]
+        assert len(table.records) == count
+        assert table.left == 0
+
+
+def test_a_value_without_meaning_leaves_the_board_as_it_is(incident) -> None:
+    board = IncidentBoard(incident)
+    board.widget  # noqa: B018
+    for settings in (
+        {"severity": "nope"},
+        {"severity": None},
+        {"finding": "nope"},
+        {"picture": "nope"},
+        {"bar": "nope"},
+    ):
+        with pytest.raises(dk.SettingError):
+            board.set(**settings)
+        assert board.as_code() == "dk.IncidentBoard(inc)"
+    board._widgets["picture",].value = "statuses"
+    assert board.as_code() == "dk.IncidentBoard(inc, picture='statuses')"
+    assert "No request with a time" in board._shown["says"].value
+    board.set(bar="undated")
+    assert "Requests without a time: 25; 344 more" in board._shown["records"].value
+    board.close()
 
 
 def test_what_a_recorder_wrote_is_seen_by_holder() -> None:
@@ -92,7 +154,7 @@ def test_a_folder_without_a_log_is_shown_as_nothing(tmp_path) -> None:
     board = IncidentBoard(dk.open_incident(tmp_path))
     view = board.view()
     assert board.pictures == ["leaks"]
-    assert "No leaked connection" in view.says
+    assert view.says == "No event, and no record of a log with a time"
     assert view.tables[0].records["area"].tolist() == ["service"]
     assert board.widget is not None
     board.close()
@@ -106,7 +168,7 @@ def test_what_has_no_meaning_is_refused(incident) -> None:
             "picture='holders' is none of those that this incident",
         ),
         ({"severity": "bad"}, "severity 'bad' is none of"),
-        ({"picture": "statuses", "bar": "x"}, "bar='x': there is nothing in view"),
+        ({"picture": "statuses", "bar": "x"}, "bar='x' is none of those in view"),
     ):
         with pytest.raises(dk.SettingError, match=said):
             IncidentBoard(incident, **settings)

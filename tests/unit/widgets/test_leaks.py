@@ -121,7 +121,7 @@ def test_nothing_found_is_shown_as_nothing() -> None:
     view = explorer.view()
     assert view.bars == ()
     assert len(view.tables[0].records) == 0
-    assert "No leaked connection" in view.says
+    assert view.says == "No event, and no record of a log with a time"
     assert buttons(explorer) == []
     explorer.close()
 
