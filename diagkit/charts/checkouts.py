@@ -310,6 +310,11 @@ def _write_counts(ax: Axes, holders: pd.DataFrame) -> None:
 def _draw_waits(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_xscale("log")
     at = np.arange(len(rows))
+    waits = rows[[mark.column for mark in WAITS]].to_numpy(dtype=float)
+    if len(rows) and waits.min() == waits.max():
+        # One wait alone makes no range.
+        only = max(float(waits.max()), LEAST_S)
+        ax.set_xlim(only / 10, only * 10)
     for mark in WAITS:
         values = rows[mark.column].to_numpy(dtype=float)
         ax.plot(
@@ -329,9 +334,6 @@ def _draw_waits(ax: Axes, rows: pd.DataFrame) -> None:
         low = np.maximum(rows["wait_p50_s"].to_numpy(dtype=float), LEAST_S)
         high = np.maximum(rows["wait_max_s"].to_numpy(dtype=float), LEAST_S)
         ax.hlines(at, low, high, color="#777777", linewidth=1, zorder=2)
-        if low.min() == high.max():
-            # One wait alone makes no range.
-            ax.set_xlim(low.min() / 10, high.max() * 10)
     ax.xaxis.set_major_locator(LogLocator(10))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _time(value)))
     ax.xaxis.set_minor_formatter(NullFormatter())

@@ -273,7 +273,9 @@ def test_leaks_are_clicked_through(lab, root: Path, leaks) -> None:
     lab.open("leaks.ipynb")
     lab.run_all()
     explorer = Shown(lab)
-    assert explorer.says.startswith("65 connections leaked; most (10) from 17:17 UTC")
+    assert explorer.says.startswith(
+        "65 connections leaked; most (10) from 17:17:45 UTC"
+    )
     assert explorer.captions == [
         "Records in view, the first first: 25; 292 more are not shown"
     ]

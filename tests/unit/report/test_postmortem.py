@@ -39,7 +39,7 @@ def incident(tmp_path: Path) -> dk.Incident:
     (folder / "incident.toml").write_text(
         f"title = 'Leaks of {SECRETS['mail']} <script>'\n"
         "display_zone = 'Europe/Berlin'\n"
-        "[[marks]]\nat = 2025-11-25T22:00:01Z\nlabel = 'deploy $x_{$ <b>'\n"
+        "[[marks]]\nat = 2025-11-25T22:00:01Z\nlabel = 'deploy $x_{$ <b>\u202e'\n"
     )
     return dk.open_incident(folder)
 
