@@ -47,7 +47,7 @@ NUMBER = re.compile(r"\d{1,7}")
 # What stands in front of an address that is somebody's, though it is glued to it; and
 # what tells a version.
 GLUED = re.compile(
-    r"(?:(?:^|[^\w.+~-])(?:client|peer|host|ip|from|addr|address|remote|src|dst|source)"
+    r"(?:(?:^|[^\w.+~-])(?:client|peer|host|ip|ec2|from|addr|address|remote|src|dst|source)"
     r"[_-]|%[2-7][0-9A-Fa-f]|\.\d{1,3}-)\Z",
     re.IGNORECASE,
 )

@@ -134,3 +134,38 @@ def test_frames_are_redacted_wherever_text_stands() -> None:
     assert done.frame["c"].tolist() == ["[redacted:email]", "x", "x"]
     assert done.frame["o"].tolist()[:2] == [5, "pwd=[redacted:secret]"]
     assert frame["m"][0] == "token=abc"
+
+
+def test_frames_are_redacted_in_cells_names_and_index() -> None:
+    cells = [["x@a.com"], {"password": "abc", "n": 1}, ("q", 2), b"password=abc"]
+    frame = pd.DataFrame(
+        {"o": cells, "c": pd.Categorical(["x@a.com", "y", "x@a.com", None])},
+        index=pd.Index(["b@a.com", "b", "c", "d"], name="token=abc"),
+    )
+    frame["mail of x@a.com"] = 1
+    done = redact_frame(frame)
+    assert not [s for s in ("a.com", "abc") if s in done.frame.to_string()]
+    assert done.frame["o"].iloc[2] == ("q", 2)
+    assert done.frame["c"].dtype == "category"
+    assert done.count == 8
+    assert frame["o"].iloc[0] == ["x@a.com"]
+
+
+def test_columns_of_one_name_and_levels_of_an_index_are_redacted() -> None:
+    frame = pd.DataFrame([[1, "token=abc"]], columns=["m", "m"])
+    assert redact_frame(frame).frame.iloc[0].tolist() == [1, "token=[redacted:secret]"]
+    index = pd.MultiIndex.from_tuples([("x@a.com", 2)], names=["a", "b"])
+    levels = redact_frame(pd.DataFrame({"v": [1]}, index=index)).frame.index
+    assert levels.tolist() == [("[redacted:email]", 2)]
+    assert list(levels.names) == ["a", "b"]
+
+
+@pytest.mark.parametrize("dtype", ["string", "string[pyarrow]", "arrow"])
+def test_every_kind_of_text_column_is_redacted(dtype: str) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    kind = pd.ArrowDtype(arrow.string()) if dtype == "arrow" else dtype
+    frame = pd.DataFrame({"m": pd.array(["x@a.com", None], dtype=kind)})
+    done = redact_frame(frame).frame
+    assert done["m"][0] == "[redacted:email]"
+    assert done["m"].dtype == frame["m"].dtype
+    assert done["m"].isna().tolist() == [False, True]
