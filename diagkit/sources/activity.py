@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -210,14 +212,34 @@ def _run(
                 frame = server.look()
                 if frame is None:
                     continue
-                redacted += file.append(frame)
-                take(frame)
-                samples, rows = samples + 1, rows + len(frame)
+                with _uninterrupted():
+                    redacted += file.append(frame)
+                    take(frame)
+                    samples, rows = samples + 1, rows + len(frame)
         except KeyboardInterrupt:
             # Whoever samples says so when it is enough.
             pass
         _tell(due.told())
     return Recorded(samples, rows, redacted)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold an interrupt back, so that what is written is also counted."""
+    before = signal.getsignal(signal.SIGINT)
+    # Python interrupts the main thread only, and lets no other one change that; a
+    # handler that is not Python's could not be put back.
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _check(url: str, every_s: float, for_s: float | None) -> str:

@@ -20,6 +20,7 @@ from diagkit.cli import main
 from diagkit.errors import DiagkitWarning, SettingError, SourceError
 from diagkit.frames.pool import ACTIVITY
 from diagkit.sources.activity import read_activity, record_activity, sample_activity
+from diagkit.sources.samplefiles import SampleFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -263,6 +264,22 @@ def test_an_interrupt_ends_a_recording(
     samples = kept["timestamp"].nunique()
     assert f"{path.name}: {samples} samples, {len(kept)} rows; " in out
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_is_written_when_an_interrupt_comes_is_counted(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "activity.csv"
+    append = SampleFile.append
+
+    def interrupted(self: SampleFile, frame: pd.DataFrame) -> int:
+        done = append(self, frame)
+        signal.raise_signal(signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(SampleFile, "append", interrupted)
+    done = record_activity(postgres_url, path, 1, **Time().hands)
+    assert (done.samples, done.rows) == (1, len(read_activity(path)))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no such signals")
