@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,7 @@ def redact_frame(frame: pd.DataFrame, key: str | None = None) -> RedactedFrame:
     frame
         Any frame. Text is redacted wherever it stands: in columns of text, of
         categories and of objects (in lists and dictionaries too), in the names of
-        columns and in the index.
+        columns and in the index. Names that only a secret told apart are numbered.
     key
         As for `redact_text`.
 
@@ -128,9 +129,43 @@ def redact_frame(frame: pd.DataFrame, key: str | None = None) -> RedactedFrame:
         if _may_hold_text(labels.dtype):
             changed = cells.redact_all(labels.tolist())
             if changed is not None:
-                labels = _relabel(labels, changed)
+                kept = tell_apart(changed) if labels.is_unique else changed
+                labels = _relabel(labels, kept)
         setattr(out, axis, labels if names is None else labels.set_names(names))
     return RedactedFrame(out, cells.count)
+
+
+def tell_apart(names: Iterable[Any]) -> list[Any]:
+    """Tell names apart that came out the same, by numbers.
+
+    Parameters
+    ----------
+    names
+        Texts, or tuples that end with one.
+
+    Returns
+    -------
+    list
+        As many, each once; the first of a kind is as it was.
+
+    Examples
+    --------
+    >>> tell_apart(["[redacted:email]", "logs", "[redacted:email]"])
+    ['[redacted:email]', 'logs', '[redacted:email] (2)']
+    """
+    taken: set[Any] = set()
+    last: Counter[Any] = Counter()
+    out = []
+    for name in names:
+        new = name
+        while new in taken:
+            last[name] += 1
+            *front, end = name if isinstance(name, tuple) else (name,)
+            said = f"{end} ({last[name] + 1})"
+            new = (*front, said) if isinstance(name, tuple) else said
+        taken.add(new)
+        out.append(new)
+    return out
 
 
 def _may_hold_text(dtype: Any) -> bool:
@@ -182,7 +217,9 @@ class _Cells:
             text = self.redact(value.decode("utf-8", "replace"))
             return value if self.count == before else text.encode()
         if isinstance(value, dict):
-            return {self.redact(k): self._redact_named(k, v) for k, v in value.items()}
+            keys = tell_apart(map(self.redact, value))
+            values = (self._redact_named(k, v) for k, v in value.items())
+            return dict(zip(keys, values, strict=True))
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return type(value)(*map(self.redact, value))
         if isinstance(value, list | tuple | set | frozenset):

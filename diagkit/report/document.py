@@ -302,6 +302,7 @@ def _map_section(section: Section, change: Callable[[str], str]) -> Section:
             replace(
                 table,
                 caption=change(table.caption),
+                columns=tuple(map(change, table.columns)),
                 rows=tuple(tuple(map(change, row)) for row in table.rows),
             )
             for table in section.tables

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 import diagkit
 from diagkit.analyses.findings import Diagnosis, analyse_incident
-from diagkit.analyses.leaks import count_signatures
-from diagkit.analyses.percentages import count_policies
-from diagkit.analyses.ports import document_ports
-from diagkit.analyses.timeline import list_moments
-from diagkit.analyses.triage import weigh_diagnosis
 from diagkit.charts.images import plain_style
 from diagkit.charts.text import written_by
 from diagkit.errors import (
@@ -24,7 +16,7 @@ from diagkit.errors import (
     suggest,
 )
 from diagkit.frames.claims import CLAIMS
-from diagkit.redaction.text import redact_frame, redact_text
+from diagkit.report.data import to_json
 from diagkit.report.document import summarise
 from diagkit.report.files import write_whole
 from diagkit.report.keeping import Kept, merge_document, read_kept
@@ -32,56 +24,17 @@ from diagkit.report.narratives import Claim
 from diagkit.report.notebook import to_notebook
 from diagkit.report.pages import to_html, to_markdown
 from diagkit.report.printing import to_pdf
+from diagkit.report.redactor import REDACTED, Redactor
 from diagkit.report.sections import build_document
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
+    import pandas as pd
+
     from diagkit.frames.incidents import Incident
     from diagkit.report.document import Document
-
-
-# How every replacement begins.
-REDACTED = "[redacted:"
-
-
-@dataclass(frozen=True)
-class Redactor:
-    """Redacts, or does not."""
-
-    active: bool
-    key: str | None = None
-
-    def text(self, text: str) -> str:
-        """Redact one text.
-
-        Parameters
-        ----------
-        text
-            Anything.
-
-        Returns
-        -------
-        str
-            The text that may leave.
-        """
-        return redact_text(text, self.key).text if self.active else text
-
-    def frame(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Redact a frame that is drawn or listed.
-
-        Parameters
-        ----------
-        frame
-            Any frame.
-
-        Returns
-        -------
-        pandas.DataFrame
-            The frame that may leave.
-        """
-        return redact_frame(frame, self.key).frame if self.active else frame
 
 
 def render_report(
@@ -155,7 +108,7 @@ def render_report(
     document = merge_document(document, kept, accept=accept)
     if path.suffix not in WRITTEN_IN:
         document = document.map_words(redactor.text)
-    folder = _find_folder(done.incident, path)
+    folder = redactor.text(_find_folder(done.incident, path))
     body = FORMATS[path.suffix](Report(document, clean, redactor, kept, folder))
     write_whole(
         path, body if isinstance(body, bytes) else body.encode("utf-8", "replace")
@@ -320,44 +273,7 @@ def _pdf(report: Report) -> bytes:
 
 
 def _json(report: Report) -> str:
-    diagnosis = report.diagnosis
-    incident = diagnosis.incident
-    line = diagnosis.line.reset_index()
-    verdict = weigh_diagnosis(diagnosis)
-
-    def clean(frame: pd.DataFrame) -> list[dict[str, object]]:
-        return _records(report.redactor.frame(frame))
-
-    body: dict[str, object] = {
-        "title": incident.title,
-        "incident": incident.name,
-        "display_zone": incident.display_zone,
-        "findings": _records(diagnosis.findings),
-        "timeline": clean(_plain_times(list_moments(diagnosis))),
-        "hypotheses": clean(verdict.hypotheses),
-        "checklist": clean(verdict.checklist),
-        "ports": clean(document_ports(incident.ports)),
-        "leaks": _records(_plain_times(line)),
-        "signatures": _records(_plain_times(count_signatures(diagnosis.leaks))),
-        "contents": _records(incident.contents),
-        "marks": _records(_plain_times(incident.marks)),
-        "sha256": dict(sorted(incident.hashes.items())),
-        "versions": {"diagkit": diagkit.__version__, "pandas": pd.__version__},
-    }
-    if diagnosis.audit is not None:
-        body["portfolio"] = _records(diagnosis.audit.portfolio)
-        body["projects"] = _records(_plain_times(diagnosis.audit.projects))
-    if diagnosis.cohorts is not None:
-        body["cohorts"] = _records(_plain_times(diagnosis.cohorts.table))
-    if diagnosis.matches is not None:
-        body["rules"] = _records(_plain_times(count_policies(diagnosis.matches)))
-    body["narratives"] = [
-        {**one.narrative.as_data(), "text": one.narrative.text}
-        for one in report.document.fields
-    ]
-    text = json.dumps(body, ensure_ascii=False)
-    body["redactions"] = text.count(REDACTED)
-    return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+    return to_json(report.diagnosis, report.document.fields, report.redactor)
 
 
 FORMATS: dict[str, Callable[[Report], str | bytes]] = {
@@ -369,24 +285,6 @@ FORMATS: dict[str, Callable[[Report], str | bytes]] = {
 }
 # Where people write; all others only leave.
 WRITTEN_IN = (".ipynb", ".md")
-
-
-def _plain_times(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn times into ISO 8601 text, with as many digits as they need."""
-    times = frame.select_dtypes("datetimetz").columns
-    return frame.assign(
-        **{name: frame[name].astype("object").map(_iso) for name in times}
-    )
-
-
-def _iso(at: Any) -> str | None:
-    return None if at != at else at.isoformat().replace("+00:00", "Z")
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
-    text = frame.to_json(orient="records", double_precision=15) or "[]"
-    done: list[dict[str, object]] = json.loads(text)
-    return done
 
 
 def _footer(report: Report) -> str:

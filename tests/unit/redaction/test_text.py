@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
-from diagkit.redaction.text import redact_frame, redact_text
+from diagkit.redaction.text import redact_frame, redact_text, tell_apart
 
 SECRET = "hunter2Hunter2"
 CASES = [
@@ -169,3 +169,20 @@ def test_every_kind_of_text_column_is_redacted(dtype: str) -> None:
     assert done["m"][0] == "[redacted:email]"
     assert done["m"].dtype == frame["m"].dtype
     assert done["m"].isna().tolist() == [False, True]
+
+
+def test_names_that_only_a_secret_told_apart_stay_apart() -> None:
+    names = ["a@b.example", "n", "c@d.example", "e@f.example"]
+    said = ["[redacted:email]", "n", "[redacted:email] (2)", "[redacted:email] (3)"]
+    frame = pd.DataFrame([[1, 2, 3, 4]], columns=names)
+    assert redact_frame(frame).frame.columns.tolist() == said
+    assert redact_frame(frame.T).frame.index.tolist() == said
+    twice = pd.DataFrame([[1, 2]], columns=[names[0]] * 2)
+    assert redact_frame(twice).frame.columns.tolist() == said[:1] * 2
+    deep = frame.set_axis(pd.MultiIndex.from_product([["x"], names]), axis=1)
+    assert redact_frame(deep).frame.columns.tolist() == [("x", name) for name in said]
+    cell = pd.DataFrame({"m": [dict.fromkeys(names, 1)]})
+    assert list(redact_frame(cell).frame.loc[0, "m"]) == said
+    # What stands there already keeps its name.
+    taken = ["[redacted:email] (2)", *names[:1], names[2]]
+    assert tell_apart([taken[0], said[0], said[0]]) == [taken[0], said[0], said[3]]
