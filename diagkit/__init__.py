@@ -176,8 +176,10 @@ if TYPE_CHECKING:
         Triage as Triage,
     )
     from diagkit.frames.utilisation import UTILISATION as UTILISATION
-    from diagkit.redaction.text import (
+    from diagkit.redaction.frames import (
         redact_frame as redact_frame,
+    )
+    from diagkit.redaction.text import (
         redact_text as redact_text,
     )
     from diagkit.report.postmortem import (
@@ -453,10 +455,8 @@ _HOME = {
     "diagkit.widgets.leaks": ("LeakExplorer",),
     "diagkit.widgets.pool": ("PoolExplorer",),
     "diagkit.widgets.progress": ("ProgressExplorer",),
-    "diagkit.redaction.text": (
-        "redact_frame",
-        "redact_text",
-    ),
+    "diagkit.redaction.frames": ("redact_frame",),
+    "diagkit.redaction.text": ("redact_text",),
     "diagkit.report.postmortem": (
         "check_report",
         "render_report",

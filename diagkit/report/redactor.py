@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from diagkit.redaction.text import redact_frame, redact_text, tell_apart
+from diagkit.redaction.frames import redact_frame, tell_apart
+from diagkit.redaction.text import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import diagkit
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.reviews import CHANGES, DIFFERENCES
-from diagkit.redaction.text import redact_frame, redact_text
+from diagkit.redaction.frames import redact_frame
+from diagkit.redaction.text import redact_text
 from diagkit.report.document import Document, Section, make_table
 from diagkit.report.files import write_whole
 from diagkit.report.pages import to_html, to_markdown

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import sys
 import time
+from collections import OrderedDict
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, strategies as st
 
-from diagkit.redaction.text import redact_frame, redact_text, tell_apart
+from diagkit.redaction.frames import Replacer, redact_frame, tell_apart
+from diagkit.redaction.text import redact_text
 
 SECRET = "hunter2Hunter2"
 CASES = [
@@ -186,3 +190,30 @@ def test_names_that_only_a_secret_told_apart_stay_apart() -> None:
     # What stands there already keeps its name.
     taken = ["[redacted:email] (2)", *names[:1], names[2]]
     assert tell_apart([taken[0], said[0], said[0]]) == [taken[0], said[0], said[3]]
+
+
+def test_values_of_any_kind() -> None:
+    replacer = Replacer()
+    mail, said = "sam@example.net", "[redacted:email]"
+    with sa.create_engine("sqlite://").connect() as connection:
+        row = connection.execute(sa.text(f"select '{mail}'")).one()
+    assert replacer.value(row) == (said,)
+    assert replacer.value(OrderedDict(a=[mail], b=(mail, 1))) == {
+        "a": [said],
+        "b": (said, 1),
+    }
+    assert replacer.value({"password": "correct horse"}) != {
+        "password": "correct horse"
+    }
+    assert replacer.count == 4
+    # What holds no secret is the same object.
+    assert replacer.value(sys.version_info) is sys.version_info
+    loop: list[object] = [mail]
+    loop.append(loop)
+    assert mail not in repr(replacer.value(loop))
+    deep: object = mail
+    for _ in range(20):
+        deep = [deep]
+    assert mail not in repr(replacer.value(deep))
+    seen = pd.Series(["n"], dtype=pd.CategoricalDtype(["n", mail]))
+    assert mail not in repr(replacer.value(seen))
