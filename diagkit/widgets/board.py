@@ -16,6 +16,7 @@ from diagkit.analyses.boardviews import (
 from diagkit.analyses.findings import Diagnosis, analyse_incident
 from diagkit.analyses.timebins import divide_time
 from diagkit.analyses.triage import triage
+from diagkit.charts.text import written_by
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.findings import SEVERITIES, severity_rank
 from diagkit.frames.incidents import Incident
@@ -23,7 +24,7 @@ from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
 from diagkit.widgets.http import StatusExplorer
 from diagkit.widgets.leaks import LeakExplorer
-from diagkit.widgets.pages import Table, View, spell
+from diagkit.widgets.pages import Table, View, hide, spell
 from diagkit.widgets.pool import PoolExplorer
 from diagkit.widgets.progress import ProgressExplorer
 from diagkit.widgets.settings import read_bar, read_name, read_severity, read_time
@@ -122,7 +123,9 @@ class IncidentBoard(Explorer):
         """Raise a SettingError if the settings have no meaning."""
         self._in_order()
         finding = self._finding()
-        self._draw(finding, None if finding is None else self._evidence_of(finding))
+        evidence = None if finding is None else self._evidence_of(finding)
+        with written_by(hide):
+            self._draw(finding, evidence)
 
     def arguments(self) -> tuple[str, ...]:
         """Return the names that `as_code` gives to what is explored."""

@@ -16,12 +16,13 @@ from diagkit.analyses.utilisation import rank_series
 from diagkit.charts.canvas import Area, Margins
 from diagkit.charts.checkouts import draw_waits, plot_holders, rank_waits
 from diagkit.charts.pool import draw_series
+from diagkit.charts.text import written_by
 from diagkit.charts.timeaxis import fit_time
 from diagkit.errors import DiagkitError, SettingError, suggest
 from diagkit.frames.checkouts import CHECKOUTS
 from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
-from diagkit.widgets.pages import Bar, Table, View
+from diagkit.widgets.pages import Bar, Table, View, hide
 from diagkit.widgets.settings import read_bar, read_name, read_seconds, read_time
 
 PICTURES = ("use", "holders", "waits")
@@ -140,7 +141,8 @@ class PoolExplorer(Explorer):
             self.settings["picture"] = "use"
         selected = self._select()
         if self.settings["bar"] is not None:
-            self.pick(self._draw(selected)[2])
+            with written_by(hide):
+                self.pick(self._draw(selected)[2])
 
     @property
     def _pictures(self) -> tuple[str, ...]:
