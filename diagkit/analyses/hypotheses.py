@@ -278,6 +278,6 @@ HYPOTHESES = (
             ("unrounded_percentage", 0.5),
             ("connection_leak", -0.5),
         ),
-        "The audit finds no illegal NULL: diagkit audit.",
+        "The audit finds no illegal NULL: `diagkit audit`.",
     ),
 )

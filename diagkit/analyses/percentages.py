@@ -324,7 +324,7 @@ def _report(logger: str, raw: pd.DataFrame, rules: pd.DataFrame) -> Finding:
         f"{_say_rule(rules[rules['measure'] == 'progress'])}",
         f"first {first['written']} of {whose} at {first['source']}:{first['line']}; "
         f"of {len(projects)} projects: {name_some(projects) or 'none is named'}",
-        "Round once, where it is computed; the page shows what this place sends",
+        "Round once, where it is computed; the page shows what this place sends.",
     )
 
 

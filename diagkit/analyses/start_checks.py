@@ -64,7 +64,7 @@ def _illegal(facts: StartFacts) -> Iterator[Finding]:
         f"execution_started_at ({', '.join(kinds)}){_effect(facts, bad)}",
         f"{facts.name(bad)}{age}",
         "Backfill from the evidence in the audit's inferred_start, then forbid NULL "
-        "for every state but one that has not started",
+        "for every state but one that has not started.",
     )
 
 
@@ -79,7 +79,7 @@ def _legal(facts: StartFacts) -> Iterator[Finding]:
             f"{_many(legal, 'project')} without execution_started_at "
             f"{_verb(legal, 'has', 'have')} not started: that is right",
             facts.name(legal),
-            "Nothing to do; a backfill leaves them alone",
+            "Nothing to do; a backfill leaves them alone.",
         )
 
 
@@ -96,7 +96,7 @@ def _in_future(facts: StartFacts) -> Iterator[Finding]:
             f"({moment:%Y-%m-%d %H:%M:%S}Z): a rule that counts the current run "
             "shows 0 %",
             facts.name(facts.future),
-            "Correct the start; find what writes a planned time into it",
+            "Correct the start; find what writes a planned time into it.",
         )
 
 
@@ -119,7 +119,7 @@ def _after_tasks(facts: StartFacts) -> Iterator[Finding]:
         "counts the current run shows 0 %",
         f"{facts.name(late)}{hint}",
         "Look whether the run made no tasks, a restart was cut short, or the start "
-        "was written in another zone",
+        "was written in another zone.",
     )
 
 
@@ -135,7 +135,7 @@ def _before_project(facts: StartFacts) -> Iterator[Finding]:
             f"{_many(early, 'project')} with a start before the project was set up",
             facts.name(early),
             "Look whether the start was copied from elsewhere or written in another "
-            "zone",
+            "zone.",
         )
 
 
@@ -150,7 +150,7 @@ def _completed_first(facts: StartFacts) -> Iterator[Finding]:
             "medium",
             f"{_many(wrong, 'project')} with an end before the start",
             facts.name(wrong),
-            "Look whether a restart set the start and kept the old end",
+            "Look whether a restart set the start and kept the old end.",
         )
 
 
@@ -164,7 +164,7 @@ def _tasks_backwards(facts: StartFacts) -> Iterator[Finding]:
             "medium",
             f"{_many(wrong, 'task')} with an end before the start",
             f"of {_name_owners(wrong) or 'no project'}",
-            "Look whether two machines' clocks differ, or a retry kept the old end",
+            "Look whether two machines' clocks differ, or a retry kept the old end.",
         )
 
 

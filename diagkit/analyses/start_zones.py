@@ -74,7 +74,7 @@ def check_hours(facts: StartFacts) -> Iterator[Finding]:
             "in",
             facts.name(chosen),
             "Look what wrote them (a script, a person, another worker) and in which "
-            "zone; correct them one by one",
+            "zone; correct them one by one.",
         )
 
 

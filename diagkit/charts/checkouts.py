@@ -36,7 +36,7 @@ class End:
 
 # Okabe and Ito's colours, that the colour-blind tell apart.
 ENDS = {
-    "returned": End("returned", "#9CC3DD", "", ""),
+    "returned": End("returned", "#4A90C2", "", ""),
     "garbage_collected": End("leak: the collector found it", "#D55E00", "////", "X"),
     "held": End("still out at the end", "#F0C27B", "....", ">"),
     "other": End("invalidated, detached, or unknown", "#BBBBBB", "\\\\\\", "|"),

@@ -37,7 +37,7 @@ class Part:
 PARTS = (
     Part("illegal", "ran without a start", "#D55E00", "//"),
     Part("legal", "not started, rightly NULL", "#E8E8E8", ".."),
-    Part("recorded", "start recorded", "#9CC3DD", ""),
+    Part("recorded", "start recorded", "#4A90C2", ""),
 )
 BAND: dict[str, Any] = {"color": "#DDDDDD", "linewidth": 0, "zorder": 0}
 

@@ -252,7 +252,8 @@ def write_line(text: str, known: Mapping[str, object] | None, head: str = "") ->
 def _numeric(table: Table) -> list[bool]:
     """Tell the columns of numbers: they stand at the right."""
     return [
-        all(map(NUMBER.fullmatch, cells)) for cells in zip(*table.rows, strict=True)
+        any(cell.strip("–") for cell in cells) and all(map(NUMBER.fullmatch, cells))
+        for cells in zip(*table.rows, strict=True)
     ]
 
 

@@ -9,6 +9,8 @@ import matplotlib as mpl
 import pytest
 
 import diagkit as dk
+from diagkit.report.document import Document, Section, Table
+from diagkit.report.pages import to_html
 
 SECRETS = {
     "password": "hunter2hunter2",
@@ -278,3 +280,12 @@ def test_an_incident_without_a_log(tmp_path: Path) -> None:
     assert "There is no log, so leaks cannot be told." in page.text
     assert "Nothing of what diagkit looks for was found." in page.text
     assert page.all("img") == []
+
+
+def test_columns_of_numbers_stand_at_the_right() -> None:
+    rows = (("1", "–", "", "–", "x"), ("20.5 %", "3", "", "–", "1"))
+    table = Table("T", ("a", "b", "c", "d", "e"), rows)
+    page = to_html(Document("D", "", (Section("s", "S", tables=(table,)),)), "")
+    right = re.findall(r'<th scope="col" class="num">(.)', page)
+    assert right == ["a", "b"]
+    assert '<td class="short num">20.5 %</td>' in page
