@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 NO_BAR: tuple[tuple[str, Any], ...] = (("all in view", Nothing),)
 CLOSE = 'style="margin:0;line-height:1.4"'
 HINT = (
-    "x.to_cell() puts this code into a new cell; x is the explorer, or _ right after "
-    "it was shown"
+    f"<p {CLOSE}>x.to_cell() puts this code into a new cell; x is the "
+    "explorer, or _ right after it was shown.</p>"
 )
 
 
@@ -186,7 +186,8 @@ class Explorer(Choices):
         said = said if view.picture else f"<b>{said}</b>"
         self._shown["says"].value = f"<p {CLOSE}>{said}</p>"
         self._shown["records"].value = to_tables(view.tables)
-        self._shown["code"].value = to_code(self._shown_code())
+        code = to_code(self._shown_code())
+        self._shown["code"].value = f"<p {CLOSE}>{code}</p>{HINT}"
         self._stage.lay(view)
         self._fit_bars(view)
 
@@ -250,17 +251,15 @@ class Explorer(Choices):
         )
         bars.observe(self._chose, names="value")
         whole = widgets.Layout(width="auto", max_width="100%", overflow="auto hidden")
-        hint = widgets.Label(HINT, layout=widgets.Layout(max_width="100%"))
         self._shown = {
             "says": widgets.HTML(),
             "bars": bars,
             "records": widgets.HTML(),
             "code": widgets.HTML(layout=whole),
-            "hint": hint,
         }
         left = widgets.VBox(
             # The list of bars before the bars: with the keyboard it is reached first.
-            [self._shown["says"], bars, self._stage.box, self._shown["code"], hint],
+            [self._shown["says"], bars, self._stage.box, self._shown["code"]],
             layout=widgets.Layout(flex="3 1 440px", min_width="0"),
         )
         right = widgets.VBox(

@@ -352,7 +352,7 @@ def _style(cells: list[str]) -> str:
         return f"{CELL};white-space:nowrap"
     words = (word for cell in cells for word in _PIECES.split(cell))
     least, how = (
-        ("6em" if longest <= NAME else "10em"),
+        ("8em" if longest <= NAME else "10em"),
         ("anywhere" if max(map(len, words), default=0) > WORD else "break-word"),
     )
     return f"{CELL};min-width:{least};overflow-wrap:{how}"

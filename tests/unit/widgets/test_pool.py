@@ -74,7 +74,8 @@ def records(explorer: PoolExplorer) -> str:
 
 def code(explorer: PoolExplorer) -> str:
     text = find(explorer.widget, ipywidgets.HTML)[1].value
-    return html.unescape(text.split(">", 1)[1].removesuffix("</code>"))
+    text = text.split("<code", 1)[1].split(">", 1)[1].split("</code>")[0]
+    return html.unescape(text)
 
 
 def bars(explorer: PoolExplorer) -> list[Any]:
