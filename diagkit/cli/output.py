@@ -191,16 +191,20 @@ def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def _print_table(console: Console, part: Section, hider: Hider) -> None:
+    if part.frame.empty:
+        console.print(Text(printable(f"{part.title}: none")))
+        return
     table = Table(title=printable(part.title), title_justify="left", show_lines=False)
     clean = hider.frame(part.frame[list(part.columns)].head(part.limit))
     for label, name in zip(clean.columns, part.columns, strict=True):
         kind = part.frame[name].dtype
-        # Words of a list are short, and are not to be broken for a long text beside.
+        # Words of a list are short, and are not to be broken for a long text beside;
+        # an id is there to be copied.
         table.add_column(
             Text(printable(str(label))),
             justify="right" if kind.kind in "iuf" else "left",
             overflow="fold",
-            no_wrap=kind == "category",
+            no_wrap=kind == "category" or name == "id",
         )
     for row in clean.itertuples(index=False):
         table.add_row(*(Text(printable(_cell(value))) for value in row))

@@ -55,11 +55,14 @@ def report(
     key = os.environ.get(redact_key_env) or None
     if check:
         claims = dk.check_report(diagnosis, output, redact=redact, redact_key=key)
-        said = f"{len(claims)} of its claims no longer hold" if len(claims) else "holds"
+        if not as_json:
+            # A claim of no field is one of what diagkit wrote.
+            whose = claims["narrative"].astype("str")
+            claims["narrative"] = whose.where(whose != "", "the page itself")
         show(
             [Section("Claims", claims, ("narrative", "summary"))],
             as_json=as_json,
-            notes=[f"{output}: {said}"],
+            notes=[f"{output}: {_say(len(claims))}"],
         )
         raise typer.Exit(int(len(claims) > 0))
     code = exit_code(diagnosis.findings, fail_on)
@@ -71,10 +74,16 @@ def report(
         narrative=narrative,
         accept=accept,
     )
-    columns = ("severity", "area", "summary", "id")
+    columns = ("severity", "summary", "id")
     show(
         [Section("Findings", diagnosis.findings, columns)],
         as_json=as_json,
         notes=[f"report: {output}"],
     )
     raise typer.Exit(code)
+
+
+def _say(claims: int) -> str:
+    if claims == 1:
+        return "1 claim no longer holds"
+    return f"{claims} claims no longer hold" if claims else "holds"
