@@ -53,7 +53,7 @@ def render_review(
     output
         The file: ``.html`` (nothing is fetched, no script) or ``.md``.
     base, head
-        What the two runs are called.
+        What the two runs are called; a run of its own has one name.
 
     Raises
     ------
@@ -73,8 +73,9 @@ def render_review(
     path = Path(output)
     check_format(path)
     done = redact_frame(CHANGES.check(changes))
+    runs = base if base == head else f"{base} → {head}"
     document = Document(
-        redact_text(f"Review: {base} → {head}").text,
+        redact_text(f"Review: {runs}").text,
         count_changes(changes),
         tuple(_sections(done.frame)),
     )

@@ -345,9 +345,12 @@ def test_it_imports_what_it_needs(runs) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_one_run_alone_is_shown_with_its_decisions(runs, capsys) -> None:
+def test_one_run_alone_is_shown_with_its_decisions(runs, capsys, tmp_path) -> None:
+    page = tmp_path / "page.md"
     decided = ["--on", TWO.id, "--comment", "on Fridays only", "--by", "Kim"]
-    assert main(["review", runs[0], *decided]) == 0
+    assert main(["review", runs[0], *decided, "-o", str(page)]) == 0
+    name = runs[0].rpartition("/")[2]
+    assert page.read_text(encoding="utf-8").splitlines()[0] == f"# Review: {name}"
     out = " ".join(capsys.readouterr().out.split())
     assert "3 lost" in out
     assert "Kim" in out
