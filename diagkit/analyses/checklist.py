@@ -171,14 +171,14 @@ STEPS = (
         "Do code and tables fit each other?",
         ("logs",),
         ("schema_mismatch",),
-        "`diagkit migration URL`.",
+        "Look: diagkit migration URL.",
     ),
     Step(
         "data",
         "Are the percentages right?",
         ("progress",),
         ("null_started_at", "unrounded_percentage"),
-        "`diagkit audit URL`.",
+        "Put the progress tables into the folder, or look: diagkit audit URL.",
     ),
 )
 
