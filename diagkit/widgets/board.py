@@ -15,7 +15,7 @@ from diagkit.analyses.boardviews import (
 )
 from diagkit.analyses.findings import Diagnosis, analyse_incident
 from diagkit.analyses.timebins import divide_time
-from diagkit.analyses.triage import triage
+from diagkit.analyses.triage import weigh_diagnosis
 from diagkit.charts.text import written_by
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.findings import SEVERITIES, severity_rank
@@ -145,7 +145,7 @@ class IncidentBoard(Explorer):
         """The pictures for which the incident has data."""
         incident = self._incident
         there = {
-            "leaks": len(self._found.leaks) > 0 or len(incident.logs) > 0,
+            "leaks": len(self._found.leaks) > 0,
             "use": len(incident.pool) > 0,
             "holders": len(incident.checkouts) > 0,
             "waits": bool(incident.checkouts["wait_s"].notna().any()),
@@ -270,7 +270,7 @@ class IncidentBoard(Explorer):
 
     @cached_property
     def _triage(self) -> tuple[Table, ...]:
-        found = triage(self._incident)
+        found = weigh_diagnosis(self._found)
         causes = found.hypotheses[list(HYPOTHESIS)].copy()
         causes["confidence"] = [f"{100 * one:.0f} %" for one in causes["confidence"]]
         return (

@@ -81,6 +81,8 @@ def test_requests_are_bars_with_their_records_in_the_time_that_is_chosen() -> No
     assert board.times[0] <= f"{known.min():%Y-%m-%dT%H:%M:%S}.999Z"
     assert board.times[-1] >= f"{known.max():%Y-%m-%dT%H:%M:%S}.000Z"
     whole = board.view()
+    # Its log has no event, so this is also what is shown when nothing is asked for.
+    assert IncidentBoard(stacks).view().picture == whole.picture
     assert whole.says.startswith("Requests that failed, by observer: client: ")
     counts = [int(one.label.split(": ")[1].split()[0]) for one in whole.bars]
     assert sum(counts) == len(known)
