@@ -207,7 +207,10 @@ def make_checklist(facts: Mapping[str, Fact], parts: set[str]) -> pd.DataFrame:
         if against:
             result, evidence = "failed", "; ".join(dict.fromkeys(against))
         elif seen:
-            result, evidence = "passed", f"nothing in {', '.join(seen)} speaks against"
+            result, evidence = (
+                "passed",
+                f"nothing in {' and '.join(seen)} speaks against",
+            )
         else:
             result, evidence = "not done", step.by_hand
         rows.append((step.area, step.question, result, evidence))

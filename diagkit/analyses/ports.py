@@ -127,13 +127,14 @@ def _check_health(stacks: Stacks) -> Iterator[Finding]:
         without = [service for service in own if service.health != "declared"]
         if without:
             names = ", ".join(service.name for service in without)
+            verb = "has" if len(without) == 1 else "have"
             yield Finding(
                 code="no_healthcheck",
                 subject=f"stack {stack}",
                 area="service",
                 severity="low",
-                summary=f"{len(without)} of {len(own)} services of stack {stack} have "
-                f"no health check in it: {names}",
+                summary=f"{len(without)} of {len(own)} services of stack {stack} "
+                f"{verb} no health check in it: {names}",
                 evidence=", ".join(service.source for service in without),
                 remedy="Add a healthcheck:, unless the image brings one.",
             )

@@ -36,7 +36,7 @@ def test_without_anything_to_look_at_a_person_has_to() -> None:
 def test_what_was_looked_at_and_is_in_order_passes() -> None:
     frame = make_checklist({}, ALL)
     assert set(frame["result"]) == {"passed"}
-    assert frame["evidence"].iloc[2] == "nothing in clients, proxies speaks against"
+    assert frame["evidence"].iloc[2] == "nothing in clients and proxies speaks against"
     one = make_checklist({}, {"proxies"})
     assert one["evidence"].iloc[2] == "nothing in proxies speaks against"
     passed = one.loc[one["result"] == "passed", "step"].tolist()

@@ -556,7 +556,7 @@ services:
 def test_health_checks_are_counted_by_stack(tmp_path: Path) -> None:
     text = "services: {a: {image: x, healthcheck: {test: [CMD, x]}}, b: {image: x}}"
     assert of(audit(tmp_path, s=text), "no_healthcheck") == [
-        ("low", "1 of 2 services of stack s have no health check in it: b")
+        ("low", "1 of 2 services of stack s has no health check in it: b")
     ]
 
 
