@@ -195,8 +195,10 @@ def test_names_that_only_a_secret_told_apart_stay_apart() -> None:
 def test_values_of_any_kind() -> None:
     replacer = Replacer()
     mail, said = "sam@example.net", "[redacted:email]"
-    with sa.create_engine("sqlite://").connect() as connection:
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
         row = connection.execute(sa.text(f"select '{mail}'")).one()
+    engine.dispose()
     assert replacer.value(row) == (said,)
     assert replacer.value(OrderedDict(a=[mail], b=(mail, 1))) == {
         "a": [said],
