@@ -16,7 +16,6 @@ from diagkit.analyses.boardviews import (
 from diagkit.analyses.findings import Diagnosis, analyse_incident
 from diagkit.analyses.timebins import divide_time
 from diagkit.analyses.triage import weigh_diagnosis
-from diagkit.charts.text import written_by
 from diagkit.errors import SettingError, suggest
 from diagkit.frames.findings import SEVERITIES, severity_rank
 from diagkit.frames.incidents import Incident
@@ -24,7 +23,7 @@ from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
 from diagkit.widgets.http import StatusExplorer
 from diagkit.widgets.leaks import LeakExplorer
-from diagkit.widgets.pages import Table, View, hide, spell
+from diagkit.widgets.pages import Table, View, spell
 from diagkit.widgets.pool import PoolExplorer
 from diagkit.widgets.progress import ProgressExplorer
 from diagkit.widgets.settings import read_bar, read_name, read_severity, read_time
@@ -124,8 +123,9 @@ class IncidentBoard(Explorer):
         self._in_order()
         finding = self._finding()
         evidence = None if finding is None else self._evidence_of(finding)
-        with written_by(hide):
-            self._draw(finding, evidence)
+        part = self._fit(finding, evidence)
+        part.verify()
+        self._keep_bar(part)
 
     def arguments(self) -> tuple[str, ...]:
         """Return the names that `as_code` gives to what is explored."""
@@ -175,7 +175,9 @@ class IncidentBoard(Explorer):
         """Draw what the settings ask for."""
         finding = self._finding()
         evidence = None if finding is None else self._evidence_of(finding)
-        drawn = self._draw(finding, evidence)
+        part = self._fit(finding, evidence)
+        drawn = part.view()
+        self._keep_bar(part)
         behind = () if self.settings["bar"] is None else drawn.tables
         about = self._about_all() if finding is None else _about(finding, evidence)
         return View(
@@ -214,9 +216,8 @@ class IncidentBoard(Explorer):
             self._evidence[wanted] = find_evidence(self._found, finding, ROWS)
         return self._evidence[wanted]
 
-    def _draw(
-        self, finding: pd.Series | None, evidence: Evidence | None = None
-    ) -> View:
+    def _fit(self, finding: pd.Series | None, evidence: Evidence | None) -> Explorer:
+        """Return the explorer of the picture, with the settings that it gets here."""
         name = self._picture(finding)
         part = self._part(PICTURES[name])
         more = (
@@ -230,10 +231,12 @@ class IncidentBoard(Explorer):
             more["pool"] = evidence.pool if evidence is not None else None
         if name == "leaks" and evidence is not None:
             more["signature"] = evidence.signature
-        drawn = part.view_within(self, **more)
-        # What a control took out of view is not chosen any more.
+        part.fit_within(self, **more)
+        return part
+
+    def _keep_bar(self, part: Explorer) -> None:
+        """Let go of a bar that a control took out of view."""
         self.settings["bar"] = part.settings[part.picked]
-        return drawn
 
     def _picture(self, finding: pd.Series | None) -> str:
         wanted: str | None = self.settings["picture"]

@@ -104,8 +104,8 @@ class Explorer(Choices):
             self._drawn_on = Canvas()
         return self._drawn_on
 
-    def view_within(self, other: Explorer, **settings: Any) -> View:
-        """Draw a view as a part of another explorer, on its canvas.
+    def fit_within(self, other: Explorer, **settings: Any) -> None:
+        """Become a part of another explorer: its views are drawn on that one's canvas.
 
         Parameters
         ----------
@@ -113,15 +113,9 @@ class Explorer(Choices):
             The one that shows it.
         settings
             Those that are not the usual ones.
-
-        Returns
-        -------
-        View
-            The view.
         """
         self.settings = {**self._defaults, **settings}
         self._drawn_on, self._moved = other.canvas, other._moved
-        return self.view()
 
     def set(self, **settings: Any) -> None:
         """Set settings, as the controls do.

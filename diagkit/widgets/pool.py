@@ -9,20 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diagkit.analyses.checkouts import lay_out
+from diagkit.analyses.checkouts import HolderLayout, lay_out
 from diagkit.analyses.poolviews import PoolBook, PoolView, view_pool
 from diagkit.analyses.timebins import say_moment, write_moment
 from diagkit.analyses.utilisation import rank_series
 from diagkit.charts.canvas import Area, Margins
 from diagkit.charts.checkouts import draw_waits, plot_holders, rank_waits
 from diagkit.charts.pool import draw_series
-from diagkit.charts.text import written_by
 from diagkit.charts.timeaxis import fit_time
 from diagkit.errors import DiagkitError, SettingError, suggest
 from diagkit.frames.checkouts import CHECKOUTS
 from diagkit.widgets.controls import Control, same, same_times, with_all
 from diagkit.widgets.explorer import Explorer
-from diagkit.widgets.pages import Bar, Table, View, hide
+from diagkit.widgets.pages import Bar, Table, View
 from diagkit.widgets.settings import read_bar, read_name, read_seconds, read_time
 
 PICTURES = ("use", "holders", "waits")
@@ -141,8 +140,7 @@ class PoolExplorer(Explorer):
             self.settings["picture"] = "use"
         selected = self._select()
         if self.settings["bar"] is not None:
-            with written_by(hide):
-                self.pick(self._draw(selected)[2])
+            self.pick(self._bars_of(selected))
 
     @property
     def _pictures(self) -> tuple[str, ...]:
@@ -294,16 +292,14 @@ class PoolExplorer(Explorer):
         if self.settings["picture"] == "use":
             return self._draw_use(selected)
         if self.settings["picture"] == "holders":
-            layout = lay_out(
-                selected.book.checkouts, selected.rows, LINES, most=MOST_BARS
-            )
+            layout = _lay_out(selected)
             (ax,) = self.canvas.clear(
                 "holders",
                 1.4 + 0.42 * max(len(layout.holders), 3),
                 Margins(left=2.4, right=1.75, top=0.45, bottom=0.85),
             )
             plot_holders(layout, ax=ax)
-            table = layout.holders.rename(columns={"holder": "name"})
+            bars = _row_bars(layout.holders["holder"], layout.holders["checkouts"])
         else:
             waits = selected.waits()
             table = rank_waits(waits, LINES)
@@ -313,10 +309,7 @@ class PoolExplorer(Explorer):
                 Margins(left=2.4, right=0.3, top=0.45, bottom=0.85),
             )
             draw_waits(waits, ax=ax, limit=LINES)
-        bars = tuple(
-            Bar(name, f"{name}: {_count(count)}")
-            for name, count in zip(table["name"], table["checkouts"], strict=True)
-        )
+            bars = _row_bars(table["name"], table["checkouts"])
         area = self.canvas.area([ax]).with_labels()
         return self.canvas.take_title(ax), area, bars
 
@@ -335,6 +328,16 @@ class PoolExplorer(Explorer):
         title, area = self.canvas.take_title(axes[0]), self.canvas.area(axes)
         return title, area, _bars(selected, edges)
 
+    def _bars_of(self, selected: PoolView) -> tuple[Bar, ...]:
+        """Return what could be clicked on the picture, which is not drawn for it."""
+        if self.settings["picture"] == "use":
+            return _bars(selected, selected.edges)
+        if self.settings["picture"] == "holders":
+            holders = _lay_out(selected).holders
+            return _row_bars(holders["holder"], holders["checkouts"])
+        table = rank_waits(selected.waits(), LINES)
+        return _row_bars(table["name"], table["checkouts"])
+
     def _behind(self, selected: PoolView, bar: Bar, place: int) -> Any:
         """Return the rows of the checkouts of a bar."""
         column = COLUMNS.get(self.settings["picture"])
@@ -342,6 +345,17 @@ class PoolExplorer(Explorer):
             return selected.named(column, bar.value)
         low, high = selected.edges[place : place + 2].tolist()
         return selected.during(low, high)
+
+
+def _lay_out(selected: PoolView) -> HolderLayout:
+    return lay_out(selected.book.checkouts, selected.rows, LINES, most=MOST_BARS)
+
+
+def _row_bars(names: pd.Series, checkouts: pd.Series) -> tuple[Bar, ...]:
+    return tuple(
+        Bar(name, f"{name}: {_count(count)}")
+        for name, count in zip(names, checkouts, strict=True)
+    )
 
 
 def _bars(selected: PoolView, edges: Any) -> tuple[Bar, ...]:
