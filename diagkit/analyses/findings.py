@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from diagkit.analyses.cohorts import count_cohorts
@@ -61,7 +62,7 @@ class Diagnosis:
     cohorts: Cohorts | None = field(repr=False)
     matches: pd.DataFrame | None = field(repr=False)
 
-    @property
+    @cached_property
     def has_log(self) -> bool:
         """Whether there is a log that tells anything.
 

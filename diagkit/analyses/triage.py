@@ -10,7 +10,12 @@ from diagkit.analyses.facts import gather_facts
 from diagkit.analyses.findings import analyse_incident
 from diagkit.analyses.hypotheses import HYPOTHESES, PRIOR
 from diagkit.frames.findings import AREAS
-from diagkit.frames.triage import HYPOTHESES as CONTRACT, UNSETTLED as OPEN, Triage
+from diagkit.frames.triage import (
+    HYPOTHESES as CONTRACT,
+    UNDETERMINED,
+    UNSETTLED as OPEN,
+    Triage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,7 +183,7 @@ def _undetermined(unsettled: list[str], others: list[dict[str, Any]]) -> dict[st
     check = f"; check first: {' '.join(unsettled)}" if unsettled else ""
     best = max((row["confidence"] for row in others), default=0.0)
     return {
-        "code": "undetermined",
+        "code": UNDETERMINED,
         "area": FIRST,
         "confidence": round(1 - best, 3),
         "summary": f"what is here does not tell what the cause is{check}",

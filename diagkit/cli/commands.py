@@ -123,8 +123,8 @@ def _fail(message: str) -> int:
 
 def _say(message: str) -> None:
     """Write a line for people, redacted."""
-    from diagkit.cli.hiding import hide
     from diagkit.cli.output import printable
+    from diagkit.redaction.text import hide
 
     # Redacted first: what a line end ends, a blank may not.
     line = printable(" ".join(hide(message).split()))

@@ -7,8 +7,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from diagkit.charts.text import write_by_default
-from diagkit.cli.hiding import Hider, hide
+from diagkit.cli.hiding import Hider
 from diagkit.redaction.frames import redact_frame
+from diagkit.redaction.text import hide
 from diagkit.report.runs import MIME, show_findings
 
 if TYPE_CHECKING:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from html import escape, unescape
 from typing import TYPE_CHECKING
 
 from diagkit.redaction.frames import Replacer
-from diagkit.redaction.text import redact_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,28 +16,6 @@ ENDS = 1000
 # Looks at each character once, whatever is given.
 TAG = re.compile(r"(<[^<>]*>)")
 ATTRIBUTE = re.compile(r"""(=\s*)("[^"]*"|'[^']*')""")
-
-
-@lru_cache(maxsize=4096)
-def hide(text: str) -> str:
-    """Return text without secrets.
-
-    Parameters
-    ----------
-    text
-        Anything that is to leave.
-
-    Returns
-    -------
-    str
-        The same, redacted.
-
-    Examples
-    --------
-    >>> hide("password=hunter2")
-    'password=[redacted:secret]'
-    """
-    return redact_text(text).text
 
 
 class Hider(Replacer):

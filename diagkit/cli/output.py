@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from diagkit.charts.text import written_by
-from diagkit.cli.hiding import Hider, count_redactions, hide
+from diagkit.cli.hiding import Hider, count_redactions
 from diagkit.errors import SourceAccessError
 from diagkit.frames.findings import severity_rank
+from diagkit.redaction.text import hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -65,7 +65,7 @@ def ports(
     table = dk.document_ports(found)
     if markdown:
         hider = Hider()
-        sys.stdout.write(write_markdown(hider.frame(table)))
+        sys.stdout.write(write_markdown(table, hider))
         if hider.count:
             # Not into what is pasted.
             sys.stderr.write(f"diagkit: {count_redactions(hider.count)}\n")
@@ -88,13 +88,15 @@ def ports(
     raise typer.Exit(exit_code(findings, fail_on))
 
 
-def write_markdown(table: pd.DataFrame) -> str:
+def write_markdown(table: pd.DataFrame, hider: Hider | None = None) -> str:
     r"""Write a frame as a table of Markdown, redacted.
 
     Parameters
     ----------
     table
         Any frame of text.
+    hider
+        Counts what is replaced; None: nobody asks.
 
     Returns
     -------
@@ -109,7 +111,7 @@ def write_markdown(table: pd.DataFrame) -> str:
     |---|
     | a\|b |
     """
-    clean = Hider().frame(table)
+    clean = (hider or Hider()).frame(table)
     lines = [
         "| " + " | ".join(map(_escape, clean.columns)) + " |",
         "|" + "---|" * len(clean.columns),

@@ -11,6 +11,8 @@ from diagkit.frames.findings import AREAS
 if TYPE_CHECKING:
     import pandas as pd
 
+# The hypothesis that stands first where none has enough that speaks for it.
+UNDETERMINED = "undetermined"
 RESULTS = ("passed", "failed", "not done")
 # In the summary of a hypothesis that is held down: what is to be settled stands behind.
 UNSETTLED = "; not sure before this is settled: "
@@ -59,7 +61,7 @@ class Triage:
     def conclusion(self) -> str:
         """What the first hypothesis says, in a sentence."""
         first = self.hypotheses.iloc[0]
-        if first["code"] == "undetermined":
+        if first["code"] == UNDETERMINED:
             return str(first["summary"])
         return f"{first['summary']} ({100 * first['confidence']:.0f} %)"
 

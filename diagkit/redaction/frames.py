@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from diagkit.redaction.text import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -72,6 +72,8 @@ class Replacer:
     ----------
     key
         As for `redact_text`.
+    active
+        Whether it replaces anything; otherwise all is returned as it is.
 
     Attributes
     ----------
@@ -87,8 +89,9 @@ class Replacer:
     1
     """
 
-    def __init__(self, key: str | None = None) -> None:
+    def __init__(self, key: str | None = None, *, active: bool = True) -> None:
         self.count = 0
+        self.active = active
         self._key = key
         self._known: dict[str, RedactedText] = {}
 
@@ -105,6 +108,8 @@ class Replacer:
         str
             The same, redacted.
         """
+        if not self.active:
+            return text
         found = self._known.get(text)
         if found is None:
             found = self._known[text] = redact_text(text, self._key)
@@ -149,8 +154,10 @@ class Replacer:
         Returns
         -------
         pandas.DataFrame
-            A copy.
+            A copy, where anything may be replaced.
         """
+        if not self.active:
+            return frame
         out = frame.copy()
         for place in range(out.shape[1]):
             column = out.iloc[:, place]
@@ -159,6 +166,22 @@ class Replacer:
                 out.isetitem(place, clean)
         out.columns, out.index = self.labels(out.columns), self.labels(out.index)
         return out
+
+    def keys(self, known: Mapping[str, str]) -> dict[str, str]:
+        """Return a mapping without secrets in its names; its values stay.
+
+        Parameters
+        ----------
+        known
+            Values by their names.
+
+        Returns
+        -------
+        dict
+            As many, in the same order.
+        """
+        names = tell_apart(map(self.text, known))
+        return dict(zip(names, known.values(), strict=True))
 
     def labels(self, labels: pd.Index) -> pd.Index:
         """Return an index without secrets; the same object where it has none.
@@ -244,7 +267,7 @@ class Replacer:
 
     def _named(self, name: Any, value: Any, depth: int) -> Any:
         """Redact a value that may be secret for the name it has."""
-        if isinstance(name, str) and isinstance(value, str):
+        if self.active and isinstance(name, str) and isinstance(value, str):
             found = redact_text(f"{name}={value!r}", self._key)
             whole = redact_text(value, self._key)
             if found.count and not whole.count and found.text.startswith(f"{name}="):

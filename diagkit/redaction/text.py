@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from diagkit.redaction.hidden import drop_hidden
@@ -15,6 +16,8 @@ from diagkit.redaction.values import is_secret, read_address, read_plain
 if TYPE_CHECKING:
     from diagkit.redaction.shapes import Pattern
 
+# How every replacement begins.
+REDACTED = "[redacted:"
 MOST_PASSES = 5
 BEFORE = 24  # characters in front of a find that say what it is
 MOST_ADDRESS = 64  # characters of an address, with all that may stand around it
@@ -68,6 +71,51 @@ def redact_text(text: str, key: str | None = None) -> RedactedText:
     """
     done, count = _redact(drop_hidden(text), key or None)
     return RedactedText(done if count else text, count)
+
+
+@lru_cache(maxsize=4096)
+def hide(text: str) -> str:
+    """Return text without secrets and personal data.
+
+    What is drawn or shown again and again was mostly redacted before.
+
+    Parameters
+    ----------
+    text
+        Anything that is to leave.
+
+    Returns
+    -------
+    str
+        The same, redacted.
+
+    Examples
+    --------
+    >>> hide("password=hunter2")
+    'password=[redacted:secret]'
+    """
+    return redact_text(text).text
+
+
+def hide_line(text: str) -> str:
+    r"""Return what another program said, as one line without secrets.
+
+    Parameters
+    ----------
+    text
+        Its words.
+
+    Returns
+    -------
+    str
+        Nothing of it is cut: half a secret is not known for one.
+
+    Examples
+    --------
+    >>> hide_line("no such user:\n  password=hunter2")
+    'no such user: password=[redacted:secret]'
+    """
+    return redact_text(" ".join(text.split())).text
 
 
 def _redact(text: str, key: str | None) -> tuple[str, int]:

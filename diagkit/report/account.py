@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from diagkit.analyses.timeline import list_moments
 from diagkit.analyses.triage import weigh_diagnosis
 from diagkit.frames.findings import severity_rank
-from diagkit.frames.triage import UNSETTLED
+from diagkit.frames.triage import UNDETERMINED, UNSETTLED
 from diagkit.report.narratives import CITED
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Account:
 
     def _say_cause(self, cause: str) -> str:
         best = self._best
-        if best["code"] == "undetermined":
+        if best["code"] == UNDETERMINED:
             return _end(_begin(cause))
         sure = f"{100 * best['confidence']:.0f} %"
         rows = self.verdict.hypotheses.iloc[1:]

@@ -13,17 +13,17 @@ from diagkit.analyses.percentages import count_policies
 from diagkit.analyses.ports import document_ports
 from diagkit.analyses.timeline import list_moments
 from diagkit.analyses.triage import weigh_diagnosis
-from diagkit.report.redactor import REDACTED
+from diagkit.redaction.text import REDACTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from diagkit.analyses.findings import Diagnosis
+    from diagkit.redaction.frames import Replacer
     from diagkit.report.document import Field
-    from diagkit.report.redactor import Redactor
 
 
-def to_json(diagnosis: Diagnosis, fields: Iterable[Field], redactor: Redactor) -> str:
+def to_json(diagnosis: Diagnosis, fields: Iterable[Field], redactor: Replacer) -> str:
     """Write the results as JSON.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,9 @@ from diagkit.errors import (
     suggest,
 )
 from diagkit.frames.claims import CLAIMS
+from diagkit.frames.incidents import Readers
+from diagkit.redaction.frames import Replacer
+from diagkit.redaction.text import REDACTED
 from diagkit.report.data import to_json
 from diagkit.report.document import summarise
 from diagkit.report.files import write_whole
@@ -24,7 +27,6 @@ from diagkit.report.narratives import Claim
 from diagkit.report.notebook import to_notebook
 from diagkit.report.pages import to_html, to_markdown
 from diagkit.report.printing import to_pdf
-from diagkit.report.redactor import REDACTED, Redactor
 from diagkit.report.sections import build_document
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def render_report(
     if narrative is not None and not words.exists():
         msg = f"{words}: no such file; narrative names a report with people's words"
         raise SourceNotFoundError(msg)
-    redactor = Redactor(redact, redact_key)
+    redactor = Replacer(redact_key, active=redact)
     done = incident if isinstance(incident, Diagnosis) else analyse_incident(incident)
     clean = _redact(done, redactor)
     # A PDF is made anew, from words that stand elsewhere.
@@ -159,7 +161,7 @@ def check_report(
         raise SourceNotFoundError(msg)
     done = incident if isinstance(incident, Diagnosis) else analyse_incident(incident)
     kept = read_kept(path)
-    redactor = Redactor(redact, redact_key)
+    redactor = Replacer(redact_key, active=redact)
     merged = merge_document(_write_document(_redact(done, redactor), redactor), kept)
     claims = [claim for one in merged.fields for claim in one.claims]
     before, now = summarise(kept.findings or {}), merged.said
@@ -179,17 +181,13 @@ def check_report(
     )
 
 
-def _write_document(diagnosis: Diagnosis, redactor: Redactor) -> Document:
+def _write_document(diagnosis: Diagnosis, redactor: Replacer) -> Document:
     """Write the report's text; neither it nor a picture's labels have secrets."""
     with plain_style(), written_by(redactor.text):
         return build_document(diagnosis).map_text(redactor.text)
 
 
-# What an incident reads when it is first asked for.
-PARTS = ("logs", "pool", "activity", "checkouts", "progress", "ports", "http", "hashes")
-
-
-def _redact(diagnosis: Diagnosis, redactor: Redactor) -> Diagnosis:
+def _redact(diagnosis: Diagnosis, redactor: Replacer) -> Diagnosis:
     """Redact what pictures and tables are made of, before they are."""
     incident = diagnosis.incident
     audit, matches = diagnosis.audit, diagnosis.matches
@@ -206,7 +204,7 @@ def _redact(diagnosis: Diagnosis, redactor: Redactor) -> Diagnosis:
         marks=redactor.frame(incident.marks),
     )
     # What was read already is not to be read again.
-    for part in PARTS:
+    for part in (one.name for one in fields(Readers)):
         if part in incident.__dict__:
             clean.__dict__[part] = incident.__dict__[part]
     return replace(
@@ -239,7 +237,7 @@ class Report:
 
     document: Document
     diagnosis: Diagnosis
-    redactor: Redactor
+    redactor: Replacer
     kept: Kept
     folder: str
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from diagkit.errors import MissingExtraError, SourceError, SourceFormatError
 from diagkit.frames.lints import LINT
-from diagkit.redaction.text import redact_text
+from diagkit.redaction.text import hide_line
 from diagkit.sources.files import file_errors
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _parse(done: subprocess.CompletedProcess[bytes], path: Path) -> list[Any]:
         found = None
     if not isinstance(found, list):
         said = done.stderr.decode("utf-8", "replace").strip()[:200] or "nothing"
-        line = redact_text(" ".join(said.split())).text
+        line = hide_line(said)
         msg = f"{path}: squawk answers with {done.returncode} and says: {line}"
         raise SourceFormatError(msg)
     return found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from diagkit.errors import DiagkitError, SettingError
 from diagkit.frames.probes import PROBES, Target
-from diagkit.redaction.text import redact_text
+from diagkit.redaction.text import hide_line, redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -107,7 +107,7 @@ def probe(
         start = clock()
         answer = _limit(target, timeout_s)
         took = max(0.0, clock() - start)
-        detail = redact_text(" ".join(answer.detail.split())).text
+        detail = hide_line(answer.detail)
         rows.append((_say(target), target.kind, replace(answer, detail=detail), took))
     return PROBES.build(
         {

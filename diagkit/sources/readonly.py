@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from diagkit.frames.readonly import PROOF, VERDICTS
-from diagkit.redaction.text import redact_text
+from diagkit.redaction.text import hide_line
 from diagkit.sources.databases import open_readonly
 from diagkit.sources.writes import ATTEMPTS, PASSED, REFUSED, Attempt
 
@@ -133,7 +133,7 @@ def _read_answer(error: DBAPIError, dialect: str) -> tuple[str, str]:
         code = getattr(cause, "sqlite_errorname", None) or type(cause).__name__
         if words.startswith("not authorized"):
             code = "SQLITE_AUTH"  # of a function it is told as a plain error
-    answer = redact_text(" ".join(words.split())).text
+    answer = hide_line(words)
     if code in REFUSED[dialect]:
         return "refused", answer
     return ("allowed" if code in PASSED[dialect] else "unclear"), answer

@@ -12,7 +12,7 @@ from diagkit.errors import (
     SourceFormatError,
     SourceNotFoundError,
 )
-from diagkit.redaction.text import redact_text
+from diagkit.redaction.text import hide_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -188,7 +188,7 @@ def refuse(
         if any(sign in low for sign in signs):
             msg = f"{name} {text}"
             raise kind(msg) from None
-    line = redact_text(" ".join(reason.split())).text[:200]
+    line = hide_line(reason)[:200]
     if isinstance(error, UnicodeError) or any(secret in reason for secret in secrets):
         line = "the driver's words are left out, for they hold what is secret"
     msg = f"{name} cannot be read: {line}"

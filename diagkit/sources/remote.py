@@ -17,7 +17,7 @@ from diagkit.errors import (
     SourceError,
     SourceNotFoundError,
 )
-from diagkit.redaction.text import redact_text
+from diagkit.redaction.text import hide_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,7 +169,7 @@ def remote_errors(file: RemoteFile) -> Iterator[None]:
         raise
     except ImportError as error:
         scheme = urlsplit(file.url).scheme
-        text = redact_text(" ".join(str(error).split())).text
+        text = hide_line(str(error))
         msg = f"{file}: {scheme}:// needs a package that is not installed ({text})"
         raise MissingExtraError(msg) from None
     except FileNotFoundError:
@@ -178,7 +178,7 @@ def remote_errors(file: RemoteFile) -> Iterator[None]:
     # Each file system has errors of its own, of no common root.
     except Exception as error:  # noqa: BLE001
         # Before it is cut: half a secret is not known for one.
-        text = redact_text(" ".join(str(error).split())).text[:200]
+        text = hide_line(str(error))[:200]
         text = text or type(error).__name__
         msg = f"{file}: cannot be read ({text})"
         raise SourceAccessError(msg) from None

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from diagkit.errors import SettingError, suggest
+from diagkit.redaction.text import hide as hide_all
 from diagkit.widgets.outputs import offer_cell
-from diagkit.widgets.pages import hide, hide_lines
+from diagkit.widgets.pages import hide
 from diagkit.widgets.settings import choose
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Choices(ABC):
 
     def _shown_code(self) -> str:
         """Return the code without secrets: run, it shows the same."""
-        return self._write_code(hide, hide_lines)
+        return self._write_code(hide, hide_all)
 
     def _read(self, settings: Settings) -> Settings:
         """Read what people write: settings as code repeats them."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from diagkit.redaction.text import redact_text
+from diagkit.redaction.text import hide as hide_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -186,23 +186,7 @@ def hide(text: str) -> str:
     >>> hide("worker of sam@example.net")
     'worker of [redacted:email]'
     """
-    return _hide(text[: LONGEST + BEYOND])
-
-
-def hide_lines(text: str) -> str:
-    """Take secrets and personal data out of lines of code, however many.
-
-    Parameters
-    ----------
-    text
-        Code.
-
-    Returns
-    -------
-    str
-        Without secrets; nothing of it is cut.
-    """
-    return redact_text(text).text
+    return hide_all(text[: LONGEST + BEYOND])
 
 
 def tame(text: str) -> str:
@@ -369,14 +353,9 @@ def _fold_names(cells: list[str]) -> list[str]:
 # than is shown, since half of one may look like none. Most of what a redraw shows was
 # shown before.
 @lru_cache(maxsize=4096)
-def _hide(text: str) -> str:
-    return redact_text(text).text
-
-
-@lru_cache(maxsize=4096)
 def _spell_text(text: str, limit: int) -> str:
     # A line end of Windows is one line end.
-    kept = _hide(text).replace("\r\n", "\n")
+    kept = hide_all(text).replace("\r\n", "\n")
     if len(kept) > limit:
         kept = kept[: limit - 1] + "…"
     return kept if kept.isprintable() else "".join(map(_spell, kept))
