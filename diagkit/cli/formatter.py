@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from diagkit.charts.text import write_by_default
 from diagkit.cli.hiding import Hider
+from diagkit.errors import DiagkitWarning
 from diagkit.redaction.frames import redact_frame
 from diagkit.redaction.text import hide
 from diagkit.report.runs import MIME, show_findings
@@ -115,7 +116,7 @@ class CleanFormat:
 
 
 class CleanWarning:
-    """Writes warnings, redacted.
+    """Writes warnings, redacted; those of diagkit's without where its files are.
 
     Parameters
     ----------
@@ -126,12 +127,18 @@ class CleanWarning:
     def __init__(self, write: Callable[..., str]) -> None:
         self.write = write
 
-    def __call__(self, *args: Any, **kwargs: Any) -> str:
+    def __call__(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        *args: Any,
+        **kwargs: Any,
+    ) -> str:
         """Write a warning.
 
         Parameters
         ----------
-        *args, **kwargs
+        message, category, *args, **kwargs
             Those of `warnings.formatwarning`.
 
         Returns
@@ -139,7 +146,10 @@ class CleanWarning:
         str
             Its lines.
         """
-        return hide(self.write(*args, **kwargs))
+        if issubclass(category, DiagkitWarning):
+            # It is about somebody's files; a path of this machine is saved for nothing.
+            return f"{category.__name__}: {hide(str(message))}\n"
+        return hide(self.write(message, category, *args, **kwargs))
 
 
 def keep_findings(frame: pd.DataFrame) -> list[dict[str, str]] | None:

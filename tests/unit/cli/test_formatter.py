@@ -122,6 +122,15 @@ def test_charts_and_warnings_too(shell, capsys) -> None:
     assert SECRET not in text
 
 
+def test_a_warning_does_not_tell_where_diagkit_is(shell) -> None:
+    text = warnings.formatwarning("a.log: no zone", DiagkitWarning, "/home/sam/d.py", 1)
+    assert text == "DiagkitWarning: a.log: no zone\n"
+    # Somebody's own warning does: it is about their code.
+    text = warnings.formatwarning(SAID, UserWarning, "mine.py", 7)
+    assert text.startswith("mine.py:7: UserWarning: ")
+    assert SECRET not in text
+
+
 def test_unloaded_all_is_as_before(shell) -> None:
     shell.run_line_magic("load_ext", "diagkit")
     shell.run_line_magic("unload_ext", "diagkit")
