@@ -251,8 +251,13 @@ def add_misuse(app: Any, shop: Shop) -> None:
     @app.get("/dashboard")
     async def show_dashboard() -> int:
         async with AsyncSession(shop.later) as session:
-            asked = [session.get_one(Order, number) for number in (1, 2, 3)]
-            return sum(order.amount for order in await asyncio.gather(*asked))
+
+            async def read(number: int) -> int:
+                # So slow that the next comes upon it, however fast the server is.
+                await session.execute(sa.text("SELECT pg_sleep(0.02)"))
+                return (await session.get_one(Order, number)).amount
+
+            return sum(await asyncio.gather(*map(read, (1, 2, 3))))
 
     @app.get("/bundle")
     async def show_bundle() -> int:
